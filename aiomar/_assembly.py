@@ -1,0 +1,214 @@
+"""Making the parts of a client in its event loop, and taking them apart again.
+
+Every collaborator with an effect is made here, once, with its real default; tests hand in others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from importlib.metadata import version
+from pathlib import Path
+
+import attrs
+
+from aiomar._config import OmarConfig
+from aiomar._downloads import Downloader, Wanted
+from aiomar._retry import Waiting, with_retries
+from aiomar._session import Session
+from aiomar._threads import Threads
+from aiomar._uploads import Uploader
+from aiomar.errors import ExchangeError, UsageError
+from aiomar.protocol import SessionCookie, build_login
+from aiomar.transfer import (
+    BodyRules,
+    Disk,
+    DownloadJob,
+    Event,
+    FailedDownload,
+    Limiter,
+    LoggedIn,
+    LoginRetrying,
+    Observer,
+    RangeFinished,
+    RangeRequest,
+    RangeStarted,
+    SavedFile,
+    Selections,
+    SessionEnded,
+    plan_jobs,
+    run_jobs,
+)
+from aiomar.transport import AiohttpTransport, ThreadsResolver, Transport
+
+_log = logging.getLogger("aiomar")
+_THREADS = 4
+# More workers than places: while some wait for a disk or for their next attempt, the others use the network.
+_WORKERS_PER_PLACE = 2
+
+
+def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None) -> Parts:
+    """Make the parts of a client; must be called inside the loop that will use them."""
+    waiting = Waiting()
+    threads = Threads(_THREADS)
+    notify = _notifier(observer)
+    transport = AiohttpTransport(
+        context=context,
+        timeouts=config.timeouts,
+        user_agent=config.user_agent or f"aiomar/{version('aiomar')}",
+        server_hostname=config.trust.server_hostname,
+        proxy=config.proxy,
+        resolver=ThreadsResolver(threads),
+    )
+    session = Session(
+        transport=transport,
+        login_request=build_login(config.environment),
+        cookie_style=config.environment.cookie_style,
+        max_age=config.max_session_age,
+        login_attempt=_login_attempt(config, waiting, notify),
+        on_ended=lambda: notify(SessionEnded(config.environment.name)),
+    )
+    disk = Disk(threads, durable=config.durable)
+    downloader = Downloader(
+        environment=config.environment,
+        session=session,
+        disk=disk,
+        limiter=Limiter(config.concurrency),
+        policy=config.retry,
+        waiting=waiting,
+        operation_seconds=config.timeouts.operation,
+        rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
+        notify=notify,
+        observed=observer is not None,
+    )
+    uploader = Uploader(
+        environment=config.environment,
+        session=session,
+        transport=transport,
+        threads=threads,
+        limits=config.limits,
+        operation_seconds=config.timeouts.operation,
+        notify=notify,
+    )
+    return Parts(
+        workers=config.concurrency * _WORKERS_PER_PLACE,
+        threads=threads,
+        transport=transport,
+        session=session,
+        disk=disk,
+        downloader=downloader,
+        uploader=uploader,
+        notify=notify,
+    )
+
+
+def _notifier(observer: Observer | None) -> Callable[[Event], None]:
+    def notify(event: Event) -> None:
+        if observer is None:
+            return
+        try:
+            observer(event)
+        except Exception:
+            _log.exception("the observer failed on %s; the transfer goes on", type(event).__name__)
+
+    return notify
+
+
+def _login_attempt(
+    config: OmarConfig, waiting: Waiting, notify: Callable[[Event], None]
+) -> Callable[[Callable[[], Awaitable[SessionCookie]], bool], Awaitable[SessionCookie]]:
+    """Give what runs one login: the certificate's dates first, then the policy's repeats."""
+
+    async def log_in(ask: Callable[[], Awaitable[SessionCookie]], renewed: bool) -> SessionCookie:
+        config.identity.ensure_valid()
+        started = waiting.clock()
+
+        async def once(_: int) -> SessionCookie:
+            return await ask()
+
+        def on_retry(error: ExchangeError, number: int, wait: float) -> None:
+            notify(LoginRetrying(error, number, wait))
+
+        operation = config.timeouts.operation
+        deadline = None if operation is None else started + operation
+        cookie = await with_retries(
+            once, policy=config.retry, waiting=waiting, deadline=deadline, on_retry=on_retry
+        )
+        notify(LoggedIn(config.environment.name, waiting.clock() - started, renewed))
+        return cookie
+
+    return log_in
+
+
+@attrs.define(kw_only=True)
+class Parts:
+    """Everything that lives as long as an open client."""
+
+    workers: int
+    threads: Threads
+    transport: Transport
+    session: Session
+    disk: Disk
+    downloader: Downloader
+    uploader: Uploader
+    notify: Callable[[Event], None]
+    _ranges: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
+    _process: int = attrs.field(factory=os.getpid, init=False)
+
+    def check_home(self) -> None:
+        """Hold the client to its loop and its process.
+
+        Raises:
+            UsageError: a fork or another loop uses it; sockets and sessions cannot be shared like that.
+        """
+        if self._process != os.getpid() or self._loop is not asyncio.get_running_loop():
+            raise UsageError("the client belongs to another process or event loop: make one client for each")
+
+    async def iterate(
+        self, selections: Selections, request: RangeRequest, directory: Path, *, allow_unverified: bool
+    ) -> AsyncGenerator[SavedFile | FailedDownload]:
+        """Carry out a range, giving each outcome as it comes."""
+        started = time.monotonic()
+        files = failures = size = 0
+        wanted = Wanted(
+            file_format=request.file_format, time_type=request.time_type, allow_unverified=allow_unverified
+        )
+
+        async def fetch(job: DownloadJob) -> SavedFile | FailedDownload:
+            return await self.downloader.save(job, wanted)
+
+        def own(task: asyncio.Task[None]) -> None:
+            self._ranges.add(task)
+            task.add_done_callback(self._ranges.discard)
+
+        await self.disk.sweep(directory)
+        self.notify(
+            RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
+        )
+        jobs = plan_jobs(selections, request, directory)
+        async with aclosing(jobs), aclosing(run_jobs(jobs, fetch, workers=self.workers, own=own)) as outcomes:
+            async for outcome in outcomes:
+                if isinstance(outcome, SavedFile):
+                    files += 1
+                    size += outcome.size
+                else:
+                    failures += 1
+                yield outcome
+        self.notify(RangeFinished(files, failures, size, time.monotonic() - started))
+
+    async def aclose(self) -> None:
+        """End ranges and logins, close connections, let the threads go."""
+        ranges = list(self._ranges)
+        for task in ranges:
+            task.cancel()
+        if ranges:
+            await asyncio.wait(ranges)
+        await self.session.aclose()
+        await self.transport.aclose()
+        self.threads.close()

@@ -1,0 +1,391 @@
+"""The client: thin methods that join session, downloads and uploads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing
+from datetime import date, timedelta
+from types import TracebackType
+from typing import Literal, Self
+
+from aiomar._assembly import Parts, assemble
+from aiomar._config import OmarConfig
+from aiomar._downloads import Wanted
+from aiomar._retry import operation_limit, unwrapped
+from aiomar._types import PathLike
+from aiomar.errors import ConfigError, UsageError
+from aiomar.protocol import FileFormat, Selection, Span, TimeType, UploadReceipt, check_file_name, file_name
+from aiomar.transfer import (
+    DownloadJob,
+    FailedDownload,
+    Observer,
+    RangePlan,
+    RangeReport,
+    RangeRequest,
+    SavedFile,
+    Selections,
+    UploadReport,
+    check_directory,
+    check_kinds,
+    check_selection,
+    plan_jobs,
+)
+from aiomar.transport import build_context
+
+
+class OmarClient:
+    """Talks to one OMAR-Online with one client certificate.
+
+    Safe to share between the tasks of one event loop; make one per certificate and keep it for as long as it is of use.
+
+    ::
+
+        async with aiomar.OmarClient(config) as client:
+            report = await client.download_range(meters, start, end, file_format=…, time_type=…, into="data")
+
+    Args:
+        config: which server, which certificate, how patient.
+        observer: called with one frozen event at a time; it must not block, and what it raises is only logged.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        IdentityError: the certificate has expired or is too weak for the TLS settings.
+    """
+
+    def __init__(self, config: OmarConfig, *, observer: Observer | None = None) -> None:
+        if not isinstance(config, OmarConfig):
+            raise ConfigError(f"OmarClient needs an OmarConfig, not {type(config).__name__}")
+        config.identity.ensure_valid()
+        self._config = config
+        self._observer = observer
+        self._context = build_context(config.identity, config.trust)
+        self._parts: Parts | None = None
+        self._closed = False
+
+    @property
+    def config(self) -> OmarConfig:
+        """The configuration it was made with."""
+        return self._config
+
+    async def __aenter__(self) -> Self:
+        self._ready()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End everything that is under way and close every connection; safe to call twice.
+
+        Afterwards no task, thread, socket or descriptor of the client is left.
+        """
+        self._closed = True
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            await parts.aclose()
+
+    async def login(self) -> None:
+        """Open a session now; everything else logs in by itself (SUB 3.1.1.2).
+
+        Raises:
+            LoginError: the server gave no session.
+            CertificateRejectedError: one side does not accept the other's certificate.
+            ExchangeError: anything else that went wrong on the way.
+        """
+        parts = self._ready()
+        async with operation_limit(self._config.timeouts.operation):
+            with unwrapped():
+                await parts.session.lease()
+
+    async def download(
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        *,
+        file_format: FileFormat,
+        time_type: TimeType,
+        into: PathLike,
+        name: str | None = None,
+        overwrite: bool = False,
+        allow_unverified: bool = False,
+    ) -> SavedFile:
+        """Download one file (DL 3.1, 3.2, 3.3).
+
+        Args:
+            selection: a meter or a group.
+            start: first day.
+            end: last day; sent as given.
+            file_format: CSV or MDEF.
+            time_type: the clock; never defaulted, as the wrong one gives wrong hours without any error.
+            into: a directory; made when missing, its parent must exist.
+            name: replaces the derived file name, such as ``meter-1001_20260101_20260131_pst.csv``.
+            overwrite: whether a file of that name may be replaced.
+            allow_unverified: save a body that nothing proves to be whole.
+
+        Raises:
+            UsageError: nothing was sent: `LimitError`, `ConfigError`, `DestinationError`.
+            ExchangeError: the download failed; the final path is what it was before.
+            DiskError: it could not be written; the final path is what it was before.
+        """
+        parts = self._ready()
+        check_kinds(file_format, time_type)
+        span = Span(start, end)
+        check_selection(selection)
+        if name is not None:
+            check_file_name(name)
+        chosen = name or file_name(selection, span, file_format=file_format, time_type=time_type)
+        directory = check_directory(into, make=True)
+        await parts.disk.sweep(directory)
+        outcome = await parts.downloader.save(
+            DownloadJob(selection=selection, start=start, end=end, path=directory / chosen),
+            Wanted(
+                file_format=file_format, time_type=time_type, allow_unverified=allow_unverified, overwrite=overwrite
+            ),
+        )
+        if isinstance(outcome, FailedDownload):
+            raise outcome.error from outcome.error.__cause__
+        return outcome
+
+    def open_download(
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        *,
+        file_format: FileFormat,
+        time_type: TimeType,
+        allow_unverified: bool = False,
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open one download as a stream of bytes, without touching a disk (DL 3.3).
+
+        The iteration ends normally only if the body is whole; otherwise it raises, at the latest after its last piece.
+
+        Args:
+            selection: a meter or a group.
+            start: first day.
+            end: last day; sent as given.
+            file_format: CSV or MDEF.
+            time_type: the clock.
+            allow_unverified: end normally also when nothing proves the body to be whole.
+
+        Raises:
+            UsageError: nothing was sent.
+            ExchangeError: on entering or while reading.
+        """
+        parts = self._ready()
+        check_kinds(file_format, time_type)
+        wanted = Wanted(file_format=file_format, time_type=time_type, allow_unverified=allow_unverified)
+        return parts.downloader.stream(check_selection(selection), Span(start, end), wanted)
+
+    async def download_range(
+        self,
+        selections: Selections,
+        start: date,
+        end: date,
+        *,
+        file_format: FileFormat,
+        time_type: TimeType,
+        into: PathLike,
+        days_per_file: int | None = None,
+        resume: bool = True,
+        max_age: timedelta | None = None,
+        errors: Literal["raise", "collect"] = "raise",
+        allow_unverified: bool = False,
+    ) -> RangeReport:
+        """Download a range of days for any number of selections, several at a time.
+
+        One failed download never stops the others.  A file under its final name is replaced when it may not be reused.
+
+        Args:
+            selections: one selection, an iterable or an async iterable; consumed lazily, each fetched once.
+            start: first day.
+            end: last day; sent as given.
+            file_format: CSV or MDEF.
+            time_type: the clock.
+            into: a directory; made when missing, its parent must exist.
+            days_per_file: split the range into files of so many days, counted from `start`.
+            resume: reuse files that are known to be there already; none is known yet, as no catalogue is kept.
+            max_age: do not reuse files that are older than this.
+            errors: ``"raise"`` a `PartialDownloadError` when a download failed, or ``"collect"`` failures in the report.
+            allow_unverified: save bodies that nothing proves to be whole.
+
+        Raises:
+            UsageError: nothing was sent.
+            PartialDownloadError: some downloads failed; the others are on disk.
+        """
+        _check_choice(errors)
+        started = time.monotonic()
+        files: list[SavedFile] = []
+        failures: list[FailedDownload] = []
+        outcomes = self.iter_range(
+            selections,
+            start,
+            end,
+            file_format=file_format,
+            time_type=time_type,
+            into=into,
+            days_per_file=days_per_file,
+            resume=resume,
+            max_age=max_age,
+            allow_unverified=allow_unverified,
+        )
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                if isinstance(outcome, SavedFile):
+                    files.append(outcome)
+                else:
+                    failures.append(outcome)
+        report = RangeReport(tuple(files), tuple(failures), time.monotonic() - started)
+        if errors == "raise":
+            report.raise_for_failures()
+        return report
+
+    def iter_range(
+        self,
+        selections: Selections,
+        start: date,
+        end: date,
+        *,
+        file_format: FileFormat,
+        time_type: TimeType,
+        into: PathLike,
+        days_per_file: int | None = None,
+        resume: bool = True,
+        max_age: timedelta | None = None,
+        allow_unverified: bool = False,
+    ) -> AsyncGenerator[SavedFile | FailedDownload]:
+        """Download like `download_range`, giving each outcome as it comes; memory does not grow with their number.
+
+        A failed file is given, not raised.  Leaving the loop ends what is under way.
+
+        Args:
+            selections: see `download_range`, as for all other arguments.
+            start: first day.
+            end: last day.
+            file_format: CSV or MDEF.
+            time_type: the clock.
+            into: a directory.
+            days_per_file: days in one file.
+            resume: reuse files that are known to be there already.
+            max_age: do not reuse older files.
+            allow_unverified: save bodies that nothing proves to be whole.
+
+        Raises:
+            UsageError: nothing was sent.
+        """
+        parts = self._ready()
+        request = RangeRequest(
+            span=Span(start, end),
+            file_format=file_format,
+            time_type=time_type,
+            days_per_file=days_per_file,
+            resume=resume,
+            max_age=max_age,
+        )
+        directory = check_directory(into, make=True)
+        return parts.iterate(selections, request, directory, allow_unverified=allow_unverified)
+
+    async def plan_range(
+        self,
+        selections: Selections,
+        start: date,
+        end: date,
+        *,
+        file_format: FileFormat,
+        time_type: TimeType,
+        into: PathLike,
+        days_per_file: int | None = None,
+        resume: bool = True,
+        max_age: timedelta | None = None,
+        allow_unverified: bool = False,
+    ) -> RangePlan:
+        """Say what `download_range` would do; nothing is sent and nothing is written.
+
+        Args:
+            selections: see `download_range`, as for all other arguments.
+            start: first day.
+            end: last day.
+            file_format: CSV or MDEF.
+            time_type: the clock.
+            into: a directory.
+            days_per_file: days in one file.
+            resume: count files as reused that are known to be there already.
+            max_age: do not reuse older files.
+            allow_unverified: as it would be passed to `download_range`; it changes no plan.
+
+        Raises:
+            UsageError: the range could not be carried out as it stands.
+        """
+        self._ready()
+        request = RangeRequest(
+            span=Span(start, end),
+            file_format=file_format,
+            time_type=time_type,
+            days_per_file=days_per_file,
+            resume=resume,
+            max_age=max_age,
+        )
+        directory = check_directory(into, make=False)
+        return RangePlan(tuple([job async for job in plan_jobs(selections, request, directory)]))
+
+    async def upload(self, source: PathLike, *, name: str | None = None, resend: bool = False) -> UploadReceipt:
+        """Submit one meter data file (SUB 3.1, 3.2, 3.3).
+
+        One file is in flight at a time.  It is sent once, on a connection of its own, and never again by itself, save once
+        after an answer that is the login page.  "Uploaded" is not "loaded": that takes about an hour and more (SUB 3.4).
+
+        Args:
+            source: the file.
+            name: the name to send; `None` for the file's own.
+            resend: send content again that was submitted before; nothing is held back yet, as no ledger is kept.
+
+        Raises:
+            SourceError: the file is missing, is not a file or cannot be read; nothing was sent.
+            LimitError: it breaks a rule of SUB 3.2.2; nothing was sent.
+            SubmissionRejectedError: the server refused it (SUB 3.3.2).
+            ReceiptMismatchError: the receipt is for another name or size.
+            OutcomeUnknownError: it may or may not have been taken.
+            ExchangeError: it was not taken.
+        """
+        return await self._ready().uploader.upload(source, name)
+
+    async def upload_all(
+        self, sources: Iterable[PathLike], *, errors: Literal["raise", "collect"] = "raise"
+    ) -> UploadReport:
+        """Submit several files, one after the other; the rules are checked for all of them before the first is sent.
+
+        Args:
+            sources: the files.
+            errors: with ``"raise"`` nothing is sent when one breaks a rule, and failures are raised; with ``"collect"`` the
+                good ones are sent and failures are in the report.  An unknown outcome stops the rest with either.
+
+        Raises:
+            PartialUploadError: some files were not accepted or not sent.
+        """
+        _check_choice(errors)
+        report = await self._ready().uploader.upload_all(sources, raise_errors=errors == "raise")
+        if errors == "raise":
+            report.raise_for_failures()
+        return report
+
+    def _ready(self) -> Parts:
+        """Give the parts, made in the running loop when they are first needed.
+
+        Raises:
+            UsageError: the client is closed, or belongs to another loop or process.
+        """
+        if self._closed:
+            raise UsageError("the client is closed: make a new one")
+        if self._parts is None:
+            self._parts = assemble(self._config, self._context, self._observer)
+        self._parts.check_home()
+        return self._parts
+
+
+def _check_choice(errors: object) -> None:
+    if errors not in {"raise", "collect"}:
+        raise ConfigError(f'errors must be "raise" or "collect", not {errors!r:.40}')

@@ -1,0 +1,238 @@
+"""The configuration of a client: one frozen value, and the two places it can be read from."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from aiomar._types import PathLike
+from aiomar.errors import ConfigError
+from aiomar.protocol import PRODUCTION, STAGING, TEST, Environment, UploadLimits
+from aiomar.transfer import RetryPolicy
+from aiomar.transport import ClientIdentity, Timeouts, Trust
+
+_ENVIRONMENTS = {environment.name: environment for environment in (PRODUCTION, STAGING, TEST)}
+_MAX_DOWNLOAD_BYTES = 4 * 1024**3
+
+
+def _of(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise ConfigError(f"{attribute.name} must be of type {kind.__name__}, not {type(value).__name__}")
+
+    return check
+
+
+def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{attribute.name} must be a whole number of at least 1, not {value!r:.40}")
+
+
+def _check_proxy(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme == "http" and bool(parts.hostname) and (parts.port or 1) > 0 and not parts.path.strip("/")
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        raise ConfigError("proxy must be like 'http://host:port'")
+
+
+def _check_user_agent(instance: object, attribute: attrs.Attribute[str | None], value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable() and value):
+        raise ConfigError("user_agent must be printable ASCII text")
+
+
+def _check_age(instance: object, attribute: attrs.Attribute[timedelta | None], value: object) -> None:
+    if value is not None and not (isinstance(value, timedelta) and value > timedelta(0)):
+        raise ConfigError("max_session_age must be a timedelta above zero, or None")
+
+
+@attrs.frozen
+class OmarConfig:
+    """Everything a client needs to know; it never changes.
+
+    Args:
+        identity: the client certificate (SUB/DL 1.2.3).
+        environment: which OMAR-Online (SUB/DL 2); there is no default that could receive data by accident.
+        trust: what to accept of the server's certificate.
+        timeouts: how long things may take, in seconds.
+        retry: how failed downloads and logins are repeated.
+        limits: what a file to upload must keep to (SUB 3.2.2).
+        concurrency: how many downloads are under way at once, over all tasks of the client.
+        max_session_age: a session older than this is replaced; `None` keeps it until the server ends it (SUB/DL 1.3).
+        state_dir: where the client keeps its own records; `None` for the platform's place.
+        proxy: ``"http://host:port"`` of a CONNECT proxy; proxy variables of the environment are ignored.
+        user_agent: `None` for ``aiomar/<version>``.
+        durable: sync files and directories before a file counts as saved; `False` renames without sync.
+        max_download_bytes: a download larger than this is given up.
+
+    Raises:
+        ConfigError: for a value of a wrong type or out of range.
+    """
+
+    identity: ClientIdentity = attrs.field(validator=_of(ClientIdentity))
+    environment: Environment = attrs.field(validator=_of(Environment))
+    trust: Trust = attrs.field(factory=Trust, kw_only=True, validator=_of(Trust))
+    timeouts: Timeouts = attrs.field(factory=Timeouts, kw_only=True, validator=_of(Timeouts))
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy, kw_only=True, validator=_of(RetryPolicy))
+    limits: UploadLimits = attrs.field(factory=UploadLimits, kw_only=True, validator=_of(UploadLimits))
+    concurrency: int = attrs.field(default=8, kw_only=True, validator=_at_least_one)
+    max_session_age: timedelta | None = attrs.field(default=None, kw_only=True, validator=_check_age)
+    state_dir: PathLike | None = attrs.field(default=None, kw_only=True)
+    proxy: str | None = attrs.field(default=None, kw_only=True, validator=_check_proxy)
+    user_agent: str | None = attrs.field(default=None, kw_only=True, validator=_check_user_agent)
+    durable: bool = attrs.field(default=True, kw_only=True, validator=_of(bool))
+    max_download_bytes: int = attrs.field(default=_MAX_DOWNLOAD_BYTES, kw_only=True, validator=_at_least_one)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> OmarConfig:
+        """Read a mapping such as `os.environ`.
+
+        Certificate: ``AIOMAR_PKCS12``, or ``AIOMAR_CERTIFICATE`` with ``AIOMAR_KEY``; ``AIOMAR_PASSPHRASE``.
+        Server: ``AIOMAR_ENVIRONMENT`` (``production``, ``staging`` or ``test``), or ``AIOMAR_UPLOAD_ORIGIN`` and
+        ``AIOMAR_DOWNLOAD_ORIGIN``.  Also ``AIOMAR_CA_FILE``, ``AIOMAR_CONCURRENCY`` and ``AIOMAR_STATE_DIR``.
+
+        Raises:
+            ConfigError: a variable is missing, contradicts another one or cannot be read.
+            IdentityError: the certificate cannot be used.
+        """
+
+        def value(key: str) -> str | None:
+            return environ.get(f"AIOMAR_{key.upper()}") or None
+
+        concurrency = value("concurrency")
+        return _build(
+            {
+                key: value(key)
+                for key in ("environment", "upload_origin", "download_origin", "pkcs12", "certificate", "key", "ca_file", "state_dir")
+            }
+            | {"concurrency": _whole_number("AIOMAR_CONCURRENCY", concurrency) if concurrency else None},
+            passphrase=value("passphrase"),
+            spell=lambda key: f"AIOMAR_{key.upper()}",
+        )
+
+    @classmethod
+    def from_toml(cls, path: PathLike, profile: str = "default") -> OmarConfig:
+        """Read one table of a TOML file.
+
+        Keys: ``environment``, ``upload_origin``, ``download_origin``, ``pkcs12``, ``certificate``, ``key``,
+        ``passphrase_env`` (the name of an environment variable, never the passphrase itself), ``ca_file``, ``proxy``,
+        ``concurrency`` and ``state_dir``.  Relative paths count from the file's directory.
+
+        Raises:
+            ConfigError: the file, the profile or a key cannot be used.
+            IdentityError: the certificate cannot be used.
+        """
+        file = Path(os.fspath(path))
+        try:
+            tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error
+        table = tables.get(profile)
+        if not isinstance(table, dict):
+            raise ConfigError(f"{file} has no profile [{profile}]: it has {sorted(tables)}")
+        unknown = sorted(set(table) - _TOML_KEYS.keys())
+        if unknown:
+            raise ConfigError(f"{file} [{profile}] has unknown keys {unknown}: allowed are {sorted(_TOML_KEYS)}")
+        for key, item in table.items():
+            if type(item) is not _TOML_KEYS[key]:
+                raise ConfigError(f"{key} in {file} [{profile}] must be of type {_TOML_KEYS[key].__name__}")
+        settings = {key: str(file.parent / item) if key in _PATH_KEYS else item for key, item in table.items()}
+        variable = settings.pop("passphrase_env", None)
+        if variable is not None and variable not in os.environ:
+            raise ConfigError(f"the environment variable {variable} named by passphrase_env is not set: set it")
+        return _build(settings, passphrase=os.environ[variable] if variable else None, spell=str)
+
+
+_PATH_KEYS = frozenset({"pkcs12", "certificate", "key", "ca_file", "state_dir"})
+_TOML_KEYS: dict[str, type] = {
+    "environment": str,
+    "upload_origin": str,
+    "download_origin": str,
+    "passphrase_env": str,
+    "proxy": str,
+    "concurrency": int,
+    **dict.fromkeys(_PATH_KEYS, str),
+}
+
+
+def environment_from(
+    name: str | None, upload_origin: str | None, download_origin: str | None, spell: Callable[[str], str] = str
+) -> Environment:
+    """Give the environment that a name or two origins stand for.
+
+    Args:
+        name: ``production``, ``staging`` or ``test``.
+        upload_origin: for any other place, together with `download_origin`.
+        download_origin: see `upload_origin`.
+        spell: how the setting is called where it came from, for messages.
+
+    Raises:
+        ConfigError: none, both or half of it is given.
+    """
+    both = f"{spell('upload_origin')} and {spell('download_origin')}"
+    if upload_origin or download_origin:
+        if name:
+            raise ConfigError(f"give {spell('environment')} or {both}, not both")
+        if not upload_origin or not download_origin:
+            raise ConfigError(f"{both} belong together: give the other one too")
+        return Environment("custom", upload_origin, download_origin)
+    if not name:
+        raise ConfigError(f"no environment is given, and none is a default: set {spell('environment')}, or {both}")
+    if name not in _ENVIRONMENTS:
+        raise ConfigError(f"{spell('environment')} must be one of {', '.join(_ENVIRONMENTS)}, not {name!a:.60}")
+    return _ENVIRONMENTS[name]
+
+
+def identity_from(
+    pkcs12: str | None,
+    certificate: str | None,
+    key: str | None,
+    passphrase: str | Callable[[], str] | None,
+    spell: Callable[[str], str] = str,
+) -> ClientIdentity:
+    """Load the client certificate from whichever form is given.
+
+    Raises:
+        ConfigError: none or both are given.
+        IdentityError: it cannot be used.
+    """
+    if pkcs12 and (certificate or key):
+        raise ConfigError(f"give {spell('pkcs12')} or {spell('certificate')}, not both")
+    if pkcs12:
+        return ClientIdentity.from_pkcs12(pkcs12, passphrase)
+    if certificate:
+        return ClientIdentity.from_pem(certificate, key, passphrase)
+    raise ConfigError(f"no client certificate is given: set {spell('pkcs12')} or {spell('certificate')}")
+
+
+def _build(settings: Mapping[str, Any], *, passphrase: str | None, spell: Callable[[str], str]) -> OmarConfig:
+    environment = environment_from(
+        settings.get("environment"), settings.get("upload_origin"), settings.get("download_origin"), spell
+    )
+    identity = identity_from(settings.get("pkcs12"), settings.get("certificate"), settings.get("key"), passphrase, spell)
+    concurrency = settings.get("concurrency")
+    return OmarConfig(
+        identity,
+        environment,
+        trust=Trust(ca_file=settings.get("ca_file")),
+        state_dir=settings.get("state_dir"),
+        proxy=settings.get("proxy"),
+        **({} if concurrency is None else {"concurrency": concurrency}),
+    )
+
+
+def _whole_number(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ConfigError(f"{name} must be a whole number, not {text!a:.40}")
+    return int(text)

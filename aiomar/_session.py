@@ -1,0 +1,290 @@
+"""The login session: one login for everybody who waits for it, and one fresh login when the server has forgotten us.
+
+Two rules hold the file together.  A session has a generation number; whoever finds that it has ended says which generation
+that was, so that fifty downloads that see the login page together cause one login.  And nothing is asked more than twice:
+after a fresh login a login page is a `LoginError`, another page an `UnexpectedPageError` (SUB 3.1.1.2, DL 2).
+
+Sessions are opened on demand and never kept alive by background traffic (SUB/DL 1.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import attrs
+
+from aiomar._retry import GivenUpError
+from aiomar.errors import (
+    CertificateRejectedError,
+    EmptyBodyError,
+    ExchangeError,
+    LoginError,
+    UnexpectedPageError,
+)
+from aiomar.protocol import (
+    PAGE_LIMIT,
+    CookieStyle,
+    HeadVerdict,
+    HttpRequest,
+    PageSniffer,
+    SessionCookie,
+    first_cookie,
+    is_login_location,
+    is_login_page,
+    judge_head,
+    page_words,
+    redirect_location,
+    status_error,
+    unexpected_redirect,
+)
+from aiomar.transport import Exchange, Trace, Transport
+
+_REFUSED = frozenset({401, 403})
+# nginx answers 400 where it refuses a client certificate; 495 and 496 are its own numbers for the same.
+_CERTIFICATE_STATUSES = frozenset({400, 495, 496})
+# Blanks in front of a page are held back up to this many bytes; beyond it they are passed on and judged on the way.
+_HELD = 65_536
+
+
+@attrs.frozen
+class Lease:
+    """The right to use a session for one request."""
+
+    generation: int
+    cookie: str = attrs.field(repr=False)
+
+    def apply(self, request: HttpRequest) -> HttpRequest:
+        """Give the request with the session's cookie; `build_*` only ever make requests to the session's two origins."""
+        return attrs.evolve(request, headers=(*request.headers, ("Cookie", self.cookie)))
+
+
+@attrs.define
+class DataAnswer:
+    """An answer whose head and first bytes are those of data; the rest is still to be read."""
+
+    exchange: Exchange
+    beginning: list[bytes]
+    sniffer: PageSniffer | None
+    """Still undecided after a long run of blanks; it goes on judging."""
+    _stack: AsyncExitStack
+
+    async def aclose(self) -> None:
+        """Give the connection back, or up."""
+        await self._stack.aclose()
+
+
+@attrs.frozen
+class _LoginWanted:
+    """The server asks for a login in place of an answer."""
+
+
+@attrs.frozen
+class _Page:
+    """Some other page in place of data."""
+
+    title: str
+    excerpt: str
+
+    def error(self) -> UnexpectedPageError:
+        named = f'"{self.title}"' if self.title else "without a title"
+        return UnexpectedPageError(
+            f"the server sent a page {named} where data was due: look at .excerpt, then check the id and the dates",
+            title=self.title,
+            excerpt=self.excerpt,
+        )
+
+
+class Session:
+    """Logs in on demand and asks for data under the session.
+
+    Args:
+        transport: sends requests.
+        login_request: the request for the authentication page.
+        cookie_style: how the cookie goes back.
+        max_age: a session older than this is replaced by a fresh one; `None` for no limit.
+        login_attempt: runs one login under the retry policy, and tells the observer.
+        on_ended: called when the server says that the session is over.
+        clock: seconds that never step back.
+        wall_clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        login_request: HttpRequest,
+        cookie_style: CookieStyle,
+        max_age: timedelta | None,
+        login_attempt: Callable[[Callable[[], Awaitable[SessionCookie]], bool], Awaitable[SessionCookie]],
+        on_ended: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._transport = transport
+        self._login_request = login_request
+        self._style = cookie_style
+        self._max_age = max_age
+        self._login_attempt = login_attempt
+        self._on_ended = on_ended
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._lease: Lease | None = None
+        self._opened_at = 0.0
+        self._generation = 0
+        self._login: asyncio.Task[Lease] | None = None
+        self._doubt = asyncio.Lock()
+        self._hopeless_titles: set[str] = set()
+
+    async def lease(self) -> Lease:
+        """Give the current session, logging in first if there is none; all who wait share one login.
+
+        Raises:
+            GivenUpError: the login failed for good; its repeats are used up and must not be multiplied by the caller's.
+        """
+        self._forget_if_old()
+        if self._lease is not None:
+            return self._lease
+        if self._login is None:
+            self._login = asyncio.create_task(self._log_in(), name="aiomar login")
+            self._login.add_done_callback(self._logged_in)
+        try:
+            # Shielded: a caller that goes away must not take the login away from the others.
+            return await asyncio.shield(self._login)
+        except ExchangeError as error:
+            raise GivenUpError(error) from error
+
+    def end(self, lease: Lease) -> None:
+        """Say that the session of this lease is over; a newer one is left alone."""
+        if self._lease == lease:
+            self._lease = None
+            self._hopeless_titles.clear()
+            self._on_ended()
+
+    def _forget_if_old(self) -> None:
+        if self._lease and self._max_age and self._clock() - self._opened_at >= self._max_age.total_seconds():
+            self._lease = None
+            self._hopeless_titles.clear()
+
+    async def _log_in(self) -> Lease:
+        cookie = await self._login_attempt(self._ask_for_cookie, self._generation > 0)
+        self._generation += 1
+        self._lease = Lease(generation=self._generation, cookie=cookie.header(self._style))
+        self._opened_at = self._clock()
+        return self._lease
+
+    def _logged_in(self, task: asyncio.Task[Lease]) -> None:
+        self._login = None
+        if not task.cancelled():
+            task.exception()  # every waiter may have gone; asyncio must not complain about it
+
+    async def _ask_for_cookie(self) -> SessionCookie:
+        """Ask for the authentication page once and take its first cookie (SUB 3.1.1.2)."""
+        async with self._transport.open(self._login_request, Trace()) as exchange:
+            head = exchange.head
+            page = await read_page(exchange)
+        location = redirect_location(head)
+        if location is not None:
+            if is_login_location(location):
+                raise LoginError("the login page points back to itself: check the account and its certificate")
+            raise unexpected_redirect(head.status, location)
+        if head.status in _CERTIFICATE_STATUSES and b"ssl certificate" in page.lower():
+            raise CertificateRejectedError(
+                f"{self._login_request.origin} refuses the client certificate (HTTP {head.status}): "
+                "check that it is the right one and is registered there",
+                side="client",
+            )
+        if head.status in _REFUSED:
+            raise LoginError(f"the login was refused with HTTP {head.status}: check the account and its certificate")
+        if head.status != 200:  # noqa: PLR2004 - OK
+            raise status_error(head, now=self._wall_clock())
+        return first_cookie(head.all("Set-Cookie"))
+
+    async def ask(self, request: HttpRequest) -> DataAnswer:
+        """Ask for data under the session; log in and ask once more when the server has forgotten it.
+
+        A page that is not recognised may be a login page that nobody has seen yet, so the first of its title gets the same
+        second chance, one at a time; when it comes again, every later one is an error at once.
+
+        Raises:
+            LoginError: the login page came again right after a fresh login.
+            UnexpectedPageError: another page came where data was due.
+            ExchangeError: anything else that can go wrong.
+        """
+        lease = await self.lease()
+        answer = await self._ask_once(request, lease)
+        if isinstance(answer, DataAnswer):
+            return answer
+        if isinstance(answer, _LoginWanted):
+            self.end(lease)
+            return await self._ask_again(request)
+        async with self._doubt:
+            if answer.title in self._hopeless_titles:
+                raise answer.error()
+            if self._lease == lease:
+                self._lease = None
+            return await self._ask_again(request)
+
+    async def _ask_again(self, request: HttpRequest) -> DataAnswer:
+        answer = await self._ask_once(request, await self.lease())
+        if isinstance(answer, DataAnswer):
+            return answer
+        if isinstance(answer, _LoginWanted):
+            raise LoginError("the server asks for a login again right after a fresh one: check the account")
+        self._hopeless_titles.add(answer.title)
+        raise answer.error()
+
+    async def _ask_once(self, request: HttpRequest, lease: Lease) -> DataAnswer | _LoginWanted | _Page:
+        async with AsyncExitStack() as stack:
+            exchange = await stack.enter_async_context(self._transport.open(lease.apply(request), Trace()))
+            if judge_head(exchange.head, now=self._wall_clock()) is HeadVerdict.LOGIN:
+                return _LoginWanted()
+            sniffer = PageSniffer()
+            beginning, verdict = await _begin(exchange, sniffer)
+            if not beginning:
+                raise EmptyBodyError("the server sent no bytes at all, which is not the same as no readings: try again")
+            if not verdict:
+                undecided = sniffer if verdict is None else None
+                return DataAnswer(exchange, beginning, undecided, stack.pop_all())
+            page = await read_page(exchange, beginning)
+        if is_login_page(page):
+            return _LoginWanted()
+        words = page_words(page)
+        return _Page(words.title, words.excerpt)
+
+    async def aclose(self) -> None:
+        """Stop a login that is under way."""
+        if self._login is not None:
+            self._login.cancel()
+            await asyncio.wait([self._login])
+
+
+async def _begin(exchange: Exchange, sniffer: PageSniffer) -> tuple[list[bytes], bool | None]:
+    """Read until it is clear whether this is a page."""
+    beginning: list[bytes] = []
+    held = 0
+    verdict: bool | None = None
+    while verdict is None and held < _HELD:
+        piece = await exchange.read()
+        if not piece:
+            break
+        beginning.append(piece)
+        held += len(piece)
+        verdict = sniffer.feed(piece)
+    return beginning, verdict
+
+
+async def read_page(exchange: Exchange, beginning: list[bytes] | None = None) -> bytes:
+    """Read a page up to `PAGE_LIMIT` bytes; a longer one is given up there."""
+    pieces = list(beginning or ())
+    size = sum(map(len, pieces))
+    while size <= PAGE_LIMIT:
+        piece = await exchange.read()
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)[: PAGE_LIMIT + 1]

@@ -1,0 +1,60 @@
+"""Worker threads that belong to one client and end with it.
+
+asyncio's default executor is not used: its threads outlive the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Threads:
+    """A few threads for what would block the loop: hashing, disk, parsing, name look-ups.
+
+    Args:
+        workers: how many threads at most; none is started before it is needed.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="aiomar")
+        self._running: set[Future[object]] = set()
+
+    def start(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> asyncio.Future[_T]:
+        """Start a call in a thread; the result may be left behind."""
+        future = self._pool.submit(function, *args, **kwargs)
+        self._running.add(future)  # type: ignore[arg-type] # the set never looks at results
+        future.add_done_callback(self._running.discard)
+        return asyncio.wrap_future(future)
+
+    async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call in a thread and wait until it has ended, also when cancelled in the meantime.
+
+        A cancelled caller gets its `CancelledError` only after the thread has let go of files and buffers.
+        """
+        future = self.start(function, *args, **kwargs)
+        await wait_for_end(future)
+        return future.result()
+
+    def close(self) -> None:
+        """Let the threads go: at once if they are idle, else when their call ends."""
+        self._pool.shutdown(wait=not self._running, cancel_futures=True)
+
+
+async def wait_for_end(future: asyncio.Future[_T]) -> None:
+    """Wait until a future is done; a cancellation is kept until then and raised afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not future.cancelled():
+            future.exception()  # looked at, so that asyncio does not complain about it
+        raise cancelled

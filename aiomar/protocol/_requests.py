@@ -1,0 +1,75 @@
+"""From a wish to the exact bytes of a request: login, download, upload.
+
+Percent-encoding is done here and only here, exactly as DL 3.1 shows it; nothing later may touch a target again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from urllib.parse import quote
+
+from aiomar.protocol._model import Environment, FileFormat, Group, HttpRequest, Selection, Span, TimeType, parse_origin
+from aiomar.protocol._multipart import encode_file
+
+LOGIN_PROGRAM = "fr_top.jsp"
+"""SUB 3.1.1.2: the authentication page, on the upload origin."""
+
+UPLOAD_PROGRAM = "uploadProcess.jsp"
+"""SUB 3.1: the upload meter data file program."""
+
+_SAFE_IN_FILE_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+
+def build_login(environment: Environment) -> HttpRequest:
+    """Ask for the authentication page, which gives the session cookie (SUB 3.1.1.2)."""
+    return HttpRequest(method="GET", origin=parse_origin(environment.upload_origin), target=f"/{LOGIN_PROGRAM}")
+
+
+def build_download(
+    environment: Environment, selection: Selection, span: Span, *, file_format: FileFormat, time_type: TimeType
+) -> HttpRequest:
+    """Ask for a data file: exactly these parameters in this order, the slash of dates as ``%2F`` (DL 3.1, 3.2).
+
+    A group's id stands in both `selectedMeters` and `group`; for a meter `group` is present and empty.
+    """
+    identifier = quote(selection.id, safe="")
+    group = identifier if isinstance(selection, Group) else ""
+    target = (
+        f"/{file_format.program}?requestedFormat=download&datasourceType=SQMD&groupOrMeter={selection.kind}"
+        f"&selectedMeters={identifier}&startDate={_date(span.start)}&endDate={_date(span.end)}"
+        f"&timeType={time_type.value}&fileFormat={file_format.parameter}&group={group}"
+    )
+    return HttpRequest(method="GET", origin=parse_origin(environment.download_origin), target=target)
+
+
+def build_upload(environment: Environment, name: str, content: bytes) -> HttpRequest:
+    """Submit one file in the field ``datafile`` (SUB 3.1, 3.2.1, 3.2.2).
+
+    ``POST``, although the sample form says ``GET``: a ``GET`` form cannot carry a file (RFC 1867).  The name and the
+    size must have been checked.
+    """
+    content_type, body = encode_file(name, content)
+    return HttpRequest(
+        method="POST",
+        origin=parse_origin(environment.upload_origin),
+        target=f"/{UPLOAD_PROGRAM}",
+        headers=(("Content-Type", content_type), ("Content-Length", str(len(body)))),
+        body=body,
+    )
+
+
+def file_name(selection: Selection, span: Span, *, file_format: FileFormat, time_type: TimeType) -> str:
+    """Name a data file: ``meter-1001_20260101_20260131_pst.csv`` (DL 3.3).
+
+    An id that is not safe in a file name is percent-encoded, so two ids never share a name.
+    """
+    identifier = "".join(
+        chr(byte) if byte in _SAFE_IN_FILE_NAME else f"%{byte:02X}" for byte in selection.id.encode("utf-8")
+    )
+    days = "_".join(day.isoformat().replace("-", "") for day in (span.start, span.end))
+    return f"{selection.kind}-{identifier}_{days}_{time_type.value.lower()}{file_format.suffix}"
+
+
+def _date(day: dt.date) -> str:
+    """``MM%2FDD%2FYYYY``, with four digits for any year."""
+    return f"{day.month:02}%2F{day.day:02}%2F{day.year:04}"

@@ -1,0 +1,46 @@
+"""Reading a file to upload: once, whole, and checked before anything is sent (SUB 3.2.2)."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from aiomar._types import PathLike
+from aiomar.errors import SourceError
+from aiomar.protocol import UploadLimits
+from aiomar.submissions._judge import Submission
+
+
+def read_source(source: PathLike, name: str | None, limits: UploadLimits) -> Submission:
+    """Read a file and hold it to the rules, on the name and the bytes as they will be sent.
+
+    Blocks; runs in a thread.
+
+    Args:
+        source: the file.
+        name: the name to send; `None` for the file's own.
+        limits: the rules.
+
+    Raises:
+        SourceError: it is missing, is not a file or cannot be read.
+        LimitError: the name or the size breaks a rule.
+    """
+    path = Path(os.fspath(source))
+    sent_name = path.name if name is None else name
+    limits.check_name(sent_name)
+    try:
+        # Non-blocking, so that a pipe without a writer is refused and not waited for.
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise SourceError(f"{path} is not a file: give a meter data file")
+            limits.check_size(sent_name, os.fstat(fd).st_size)
+            content = file.read(limits.max_bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)
+        raise SourceError(f"{path} cannot be read ({reason}): check the path and its rights") from error
+    limits.check_size(sent_name, len(content))
+    return Submission(name=sent_name, content=content, sha256=hashlib.sha256(content).hexdigest())

@@ -1,0 +1,87 @@
+"""An OMAR-Online to test against: in this process, over real mutual TLS, as strict as the two documents.
+
+::
+
+    async with OmarServer(meters=["1001"], faults=[CutBody(after=500)]) as server:
+        config = OmarConfig(server.identity(), server.environment, trust=server.trust)
+
+Needs the extra ``testing``.  Names are loaded when they are first used, so that the pytest plugin, which pytest imports
+wherever aiomar is installed, costs nothing and works without the extra.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiomar.testing._authority import Authority, Credentials
+    from aiomar.testing._faults import (
+        CutBody,
+        Disconnect,
+        DropAnswer,
+        ExpireSession,
+        Fault,
+        Framing,
+        LoginPage,
+        Page,
+        Raw,
+        Redirect,
+        Reset,
+        SlowFirstByte,
+        Stall,
+        Status,
+        UnusedFaultError,
+    )
+    from aiomar.testing._log import Connections, RequestRecord
+    from aiomar.testing._server import DEFAULT_GROUPS, DEFAULT_METERS, OmarServer
+    from aiomar.testing._sessions import CookieMode
+    from aiomar.testing._site import Upload
+
+__all__ = [
+    "DEFAULT_GROUPS",
+    "DEFAULT_METERS",
+    "Authority",
+    "Connections",
+    "CookieMode",
+    "Credentials",
+    "CutBody",
+    "Disconnect",
+    "DropAnswer",
+    "ExpireSession",
+    "Fault",
+    "Framing",
+    "LoginPage",
+    "OmarServer",
+    "Page",
+    "Raw",
+    "Redirect",
+    "RequestRecord",
+    "Reset",
+    "SlowFirstByte",
+    "Stall",
+    "Status",
+    "UnusedFaultError",
+    "Upload",
+]
+
+_HOMES = {
+    "_authority": ("Authority", "Credentials"),
+    "_log": ("Connections", "RequestRecord"),
+    "_server": ("DEFAULT_GROUPS", "DEFAULT_METERS", "OmarServer"),
+    "_sessions": ("CookieMode",),
+    "_site": ("Upload",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a type checker knows the names above, and should complain about any other
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME.get(name, '_faults')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,82 @@
+"""The sessions of the embedded site: the cookies of a login, and the ``Cookie`` header that proves it (SUB 3.1.1)."""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+from collections.abc import Sequence
+
+
+class CookieMode(enum.Enum):
+    """What the several ``Set-Cookie`` lines of a login look like; only the first is ever valid."""
+
+    DISTINCT = "distinct"
+    """Every line has a name of its own."""
+    REPEATED = "repeated"
+    """The later lines repeat the first one's name with another value."""
+    VERSION_1 = "version-1"
+    """RFC 2109: ``Version="1"``, a quoted value, ``Path="/"``; it is proved by ``$Version=1; NAME="…"; $Path="/"``."""
+
+
+_NAME = "JSESSIONID"
+
+
+def _token(word: str, number: int) -> str:
+    """Make a value with the characters that careless cookie code changes; predictable, because this is a test."""
+    digest = hashlib.sha256(f"{word} {number}".encode()).digest()
+    return f"0000{base64.b64encode(digest[:16]).decode()}:-1/{number}"
+
+
+class Sessions:
+    """The live sessions.
+
+    Args:
+        mode: how cookies look.
+        requests: requests after which a session ends by itself; `None` for never.
+        single: whether a login during a session gives the cookie of that session again.
+    """
+
+    def __init__(self, mode: CookieMode, *, requests: int | None = None, single: bool = False) -> None:
+        self._mode = mode
+        self._requests = requests
+        self._single = single
+        self._left: dict[str, int | None] = {}
+        self.opened = 0
+
+    def open(self) -> tuple[str, ...]:
+        """Open a session; give the ``Set-Cookie`` lines."""
+        if not (self._single and self._left):
+            self.opened += 1
+        number = self.opened
+        good, decoy = _token("session", number), _token("decoy", number)
+        cookie = f'{_NAME}="{good}"' if self._mode is CookieMode.VERSION_1 else f"{_NAME}={good}"
+        proof = f'$Version=1; {cookie}; $Path="/"' if self._mode is CookieMode.VERSION_1 else cookie
+        self._left.setdefault(proof, self._requests)
+        match self._mode:
+            case CookieMode.DISTINCT:
+                return f"{cookie}; Path=/; Secure", f"OMARVISIT={decoy}; Path=/", "OMARTAB=top; Path=/"
+            case CookieMode.REPEATED:
+                return f"{cookie}; Path=/; Secure", f"{_NAME}={decoy}; Path=/"
+            case CookieMode.VERSION_1:
+                return f'{cookie}; Version="1"; Path="/"; Secure', f'{_NAME}="{decoy}"; Version="1"; Path="/"'
+
+    def anonymous(self) -> str:
+        """Give the ``Set-Cookie`` line that a login page carries: a session that nobody has logged in to."""
+        return f"{_NAME}={_token('anonymous', self.opened)}; Path=/"
+
+    def prove(self, cookie_headers: Sequence[str]) -> bool:
+        """Judge the ``Cookie`` headers of a request: one header, the session's cookie verbatim and nothing else."""
+        if len(cookie_headers) != 1 or cookie_headers[0] not in self._left:
+            return False
+        proof = cookie_headers[0]
+        left = self._left[proof]
+        if left is not None:
+            self._left[proof] = left - 1
+            if left <= 1:
+                del self._left[proof]
+        return True
+
+    def expire(self) -> None:
+        """End every session."""
+        self._left.clear()

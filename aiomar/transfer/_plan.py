@@ -1,0 +1,121 @@
+"""From a wish to jobs, lazily: one file per selection and span, each selection once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+
+from aiomar.errors import ConfigError, LimitError
+from aiomar.protocol import FileFormat, Group, Meter, Selection, Span, TimeType, check_days_per_file, file_name, split
+from aiomar.transfer._results import DownloadJob
+
+Selections = Selection | Iterable[Selection] | AsyncIterable[Selection]
+"""One selection, or any number of them, consumed lazily."""
+
+
+def check_kinds(file_format: object, time_type: object) -> None:
+    """Hold format and clock to their types: both change the data silently, so neither is guessed (DL 3.1).
+
+    Raises:
+        ConfigError: for anything but a `FileFormat` and a `TimeType`.
+    """
+    if not isinstance(file_format, FileFormat):
+        raise ConfigError(f"file_format must be FileFormat.CSV or FileFormat.MDEF, not {file_format!r:.60}")
+    if not isinstance(time_type, TimeType):
+        raise ConfigError(f"time_type must be TimeType.PST or TimeType.DST, not {time_type!r:.60}")
+
+
+def check_selection(selection: object) -> Selection:
+    """Hold a selection to its type.
+
+    Raises:
+        LimitError: rule ``"selection"``.
+    """
+    if not isinstance(selection, Meter | Group):
+        raise LimitError(
+            f"a selection must be a Meter or a Group, not {selection!r:.80}: write Meter('…') or Group('…')",
+            rule="selection",
+            value=selection,
+            limit="Meter or Group",
+        )
+    return selection
+
+
+@attrs.frozen(kw_only=True)
+class RangeRequest:
+    """What a caller of a range asks for, checked when it is made.
+
+    Raises:
+        LimitError: rule ``"range"``.
+        ConfigError: for a wrong format or clock.
+    """
+
+    span: Span
+    file_format: FileFormat
+    time_type: TimeType
+    days_per_file: int | None
+    resume: bool
+    max_age: dt.timedelta | None
+
+    def __attrs_post_init__(self) -> None:
+        check_days_per_file(self.days_per_file)
+        if self.max_age is not None and not isinstance(self.max_age, dt.timedelta):
+            raise ConfigError(f"max_age must be a datetime.timedelta or None, not {self.max_age!r:.40}")
+        check_kinds(self.file_format, self.time_type)
+
+    def jobs(self, selection: Selection, directory: Path) -> Iterable[DownloadJob]:
+        """Give one job per file of a selection."""
+        for span in split(self.span, self.days_per_file):
+            name = file_name(selection, span, file_format=self.file_format, time_type=self.time_type)
+            yield DownloadJob(selection=selection, start=span.start, end=span.end, path=directory / name)
+
+
+async def plan_jobs(selections: Selections, request: RangeRequest, directory: Path) -> AsyncGenerator[DownloadJob]:
+    """Give every job once, in the order of the selections, taking no selection before it is needed.
+
+    Raises:
+        LimitError: rule ``"selection"``, for something that is no selection.
+    """
+    with closing(_Seen()) as seen:
+        async for item in _one_by_one(selections):
+            selection = check_selection(item)
+            if seen.is_new(selection):
+                for job in request.jobs(selection, directory):
+                    yield job
+
+
+async def _one_by_one(selections: object) -> AsyncIterator[object]:
+    if isinstance(selections, AsyncIterable):
+        async for item in selections:
+            yield item
+    elif isinstance(selections, Iterable) and not isinstance(selections, str | bytes):
+        for item in selections:
+            yield item
+    else:
+        yield selections
+
+
+class _Seen:
+    """Which selections were met before, in memory that does not grow with their number.
+
+    A nameless SQLite database: it lives in SQLite's page cache and goes to a temporary file when it outgrows that.
+    """
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("CREATE TABLE seen (selection TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+
+    def is_new(self, selection: Selection) -> bool:
+        cursor = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (f"{selection.kind}:{selection.id}",))
+        return cursor.rowcount == 1
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,119 @@
+"""Foreign exceptions as ours: one table, read from top to bottom.
+
+What a failure means depends on the phase as much as on its type: a connection that ends without an answer is an accident
+once the server has ever answered, and on the very first exchange most likely a refused certificate, because TLS 1.3
+refuses after the handshake and some servers do so without a word.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import ssl
+
+import aiohttp
+
+from aiomar.errors import CertificateRejectedError, ConnectError, Hint, TransportError
+from aiomar.protocol import Origin, printable
+from aiomar.transport._seam import Phase
+
+# Alerts that speak of the certificate we showed (RFC 8446, 6.2), in OpenSSL's spelling for either TLS version.
+_CERTIFICATE_ALERT = re.compile(
+    r"ALERT_(?:BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN"
+    r"|CERTIFICATE_REQUIRED|NO_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)"
+)
+_OLD_SERVER = re.compile(
+    r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS|UNSAFE_LEGACY_RENEGOTIATION|HANDSHAKE_FAILURE"
+    r"|DH_KEY_TOO_SMALL|NO_SHARED_CIPHER|UNSUPPORTED_EXTENSION|INSUFFICIENT_SECURITY|BAD_ECPOINT|DIGEST_CHECK_FAILED"
+)
+_CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+_CUT_NUMBERS = frozenset({None, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+
+
+def translate(error: BaseException, *, origin: Origin, phase: Phase, answered: bool) -> TransportError:
+    """Give our error for a foreign one.
+
+    Args:
+        error: what aiohttp, `ssl` or the system raised.
+        origin: where to.
+        phase: how far the exchange had come.
+        answered: whether this client's certificate has ever got an answer.
+    """
+    place = str(origin)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = printable(str(error.certificate_error), 200)
+        return CertificateRejectedError(
+            f"the server certificate of {place} cannot be trusted ({reason}): "
+            "give its authority in Trust(ca_file=…) or its name in Trust(server_hostname=…)",
+            side="server",
+        )
+    tls = _tls_error(error)
+    if tls is not None:
+        return _from_tls(tls, place)
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return ConnectError(f"the proxy made no connection to {place} ({_brief(error)}): check proxy=")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return ConnectError(f"the name of {place} cannot be resolved: check the network and the environment's origins")
+    if _is_cut(error) and not answered:
+        return CertificateRejectedError(
+            f"{place} closed the connection without an answer, as servers do that refuse a client certificate: "
+            "check that the certificate is registered there",
+            side="client",
+            certain=False,
+            hint=Hint.RETRY,
+        )
+    if phase == "connect":
+        return ConnectError(f"no connection to {place} ({_brief(error)}): check the network, then try again")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return TransportError(f"the answer of {place} is not proper HTTP ({_brief(error)}): try again")
+    return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
+
+
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    """Find the TLS error under a foreign one: aiohttp keeps it as an attribute, as a cause, or only as arguments."""
+    for candidate in (error, getattr(error, "os_error", None), error.__cause__, error.__context__):
+        if isinstance(candidate, ssl.SSLError) and not isinstance(candidate, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return candidate
+    return None
+
+
+def _from_tls(error: ssl.SSLError, place: str) -> TransportError:
+    reason = f"{error.reason or ''} {error}".upper().replace(" ", "_")
+    words = printable(str(error.reason or error), 120)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return CertificateRejectedError(
+            f"the server certificate of {place} cannot be trusted ({words}): give its authority in Trust(ca_file=…)",
+            side="server",
+        )
+    if _CERTIFICATE_ALERT.search(reason):
+        return CertificateRejectedError(
+            f"{place} refuses the client certificate ({words}): check that it is the right one and is registered there",
+            side="client",
+        )
+    if _OLD_SERVER.search(reason):
+        return ConnectError(
+            f"{place} and this machine have no TLS version or cipher in common ({words}): "
+            "if the server is old, opt in by Trust(legacy=LegacyTls(…))",
+            hint=Hint.NEVER,
+        )
+    return ConnectError(f"the TLS connection to {place} failed ({words}): try again")
+
+
+def _is_cut(error: BaseException) -> bool:
+    """Whether the peer just went away before the head of an answer, in the handshake or after it."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno
+        return isinstance(error.os_error, _CUT) or number in _CUT_NUMBERS
+    if isinstance(error, aiohttp.ServerDisconnectedError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return True
+    return isinstance(error, _CUT) or (isinstance(error, aiohttp.ClientOSError) and error.errno in _CUT_NUMBERS)
+
+
+def _brief(error: BaseException) -> str:
+    """Describe a foreign error without its repr, which may show headers and cookies."""
+    inner = getattr(error, "os_error", None) or error
+    if isinstance(inner, aiohttp.ClientResponseError):
+        return type(inner).__name__
+    number = getattr(inner, "errno", None)
+    name = errno.errorcode.get(number, "") if isinstance(number, int) else ""
+    return f"{type(inner).__name__}{f' {name}' if name else ''}"

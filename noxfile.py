@@ -1,0 +1,102 @@
+"""What is checked before a change is good: ``nox`` runs tests, lint, types and docs; ``nox --list`` shows the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.10"
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.error_on_missing_interpreters = False  # "every supported Python that is here", also on CI
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+# The Python that runs nox is always among them, so that a run can never consist of skipped sessions only.
+PYTHONS = list(
+    dict.fromkeys([*nox.project.python_versions(PYPROJECT), f"{sys.version_info.major}.{sys.version_info.minor}"])
+)
+EXTRAS = ".[cli,testing]"
+
+
+def _switch_on_pyenv_versions() -> None:
+    """Let pyenv answer for every version it has; its shims run only those that are switched on."""
+    if "PYENV_VERSION" not in os.environ and (pyenv := shutil.which("pyenv")):
+        found = subprocess.run(
+            [pyenv, "versions", "--bare", "--skip-aliases"], capture_output=True, text=True, check=False
+        )
+        os.environ["PYENV_VERSION"] = ":".join(reversed(found.stdout.split()))
+
+
+_switch_on_pyenv_versions()
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("-e", EXTRAS, *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the whole suite with the coverage gate, or the tests that are named after ``--``."""
+    _install(session, "test")
+    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage")}
+    # Coverage starts before pytest loads our own plugin: what runs while a module is imported counts too.
+    session.run("coverage", "run", "-m", "pytest", "-rs", *session.posargs, env=env)
+    if not session.posargs:
+        session.run("coverage", "report", env=env)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and layout."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: everything with mypy, the public face with pyright as well."""
+    _install(session, "types")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    _install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Write the table of clauses anew from the tests' marks."""
+    _install(session, "test")
+    session.run("pytest", "--collect-only", "-q", "--write-conformance")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run ``aiomar demo``."""
+    session.install("-e", EXTRAS)
+    session.run("aiomar", "demo", *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Run the tests against servers that nobody here wrote."""
+    if shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin") is None:
+        session.skip("nginx is not installed")
+    _install(session, "test")
+    session.run("pytest", "-rs", "-m", "interop", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure speed and memory, and print a table."""
+    _install(session, "benchmarks")
+    session.run("python", "-m", "benchmarks", *session.posargs)
