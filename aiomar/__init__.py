@@ -15,6 +15,7 @@ Download Automation Specification; clauses are cited as ``SUB 3.2.2``.
 from __future__ import annotations
 
 import logging
+from importlib.metadata import version
 
 from aiomar._client import OmarClient
 from aiomar._config import OmarConfig
@@ -98,6 +99,9 @@ from aiomar.transport import (
 )
 
 __all__ = [
+    "PRODUCTION",
+    "STAGING",
+    "TEST",
     "CertificateRejectedError",
     "ClientIdentity",
     "ConfigError",
@@ -134,7 +138,6 @@ __all__ = [
     "OmarConfig",
     "OmarError",
     "OutcomeUnknownError",
-    "PRODUCTION",
     "PartialDownloadError",
     "PartialUploadError",
     "RangeFinished",
@@ -145,7 +148,6 @@ __all__ = [
     "ResponseError",
     "ResponseTooLargeError",
     "RetryPolicy",
-    "STAGING",
     "SavedFile",
     "Selection",
     "SessionEnded",
@@ -154,7 +156,6 @@ __all__ = [
     "SourceError",
     "StatusError",
     "SubmissionRejectedError",
-    "TEST",
     "TimeType",
     "Timeouts",
     "TransportError",
@@ -179,7 +180,5 @@ logging.getLogger("aiomar").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> str:
     """Give ``__version__``, looked up in the package's metadata when it is asked for."""
     if name == "__version__":
-        from importlib.metadata import version
-
         return version("aiomar")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -113,7 +113,7 @@ def _notifier(observer: Observer | None) -> Callable[[Event], None]:
             return
         try:
             observer(event)
-        except Exception:
+        except Exception:  # noqa: BLE001 - an observer must never break a transfer, whatever it raises
             _log.exception("the observer failed on %s; the transfer goes on", type(event).__name__)
 
     return notify
@@ -121,10 +121,12 @@ def _notifier(observer: Observer | None) -> Callable[[Event], None]:
 
 def _login_attempt(
     config: OmarConfig, waiting: Waiting, notify: Callable[[Event], None]
-) -> Callable[[Callable[[], Awaitable[SessionCookie]], bool], Awaitable[SessionCookie]]:
+) -> Callable[[Callable[[], Awaitable[SessionCookie]]], Awaitable[SessionCookie]]:
     """Give what runs one login: the certificate's dates first, then the policy's repeats."""
+    logins = 0
 
-    async def log_in(ask: Callable[[], Awaitable[SessionCookie]], renewed: bool) -> SessionCookie:
+    async def log_in(ask: Callable[[], Awaitable[SessionCookie]]) -> SessionCookie:
+        nonlocal logins
         config.identity.ensure_valid()
         started = waiting.clock()
 
@@ -136,10 +138,9 @@ def _login_attempt(
 
         operation = config.timeouts.operation
         deadline = None if operation is None else started + operation
-        cookie = await with_retries(
-            once, policy=config.retry, waiting=waiting, deadline=deadline, on_retry=on_retry
-        )
-        notify(LoggedIn(config.environment.name, waiting.clock() - started, renewed))
+        cookie = await with_retries(once, policy=config.retry, waiting=waiting, deadline=deadline, on_retry=on_retry)
+        notify(LoggedIn(config.environment.name, waiting.clock() - started, renewed=logins > 0))
+        logins += 1
         return cookie
 
     return log_in
@@ -176,9 +177,7 @@ class Parts:
         """Carry out a range, giving each outcome as it comes."""
         started = time.monotonic()
         files = failures = size = 0
-        wanted = Wanted(
-            file_format=request.file_format, time_type=request.time_type, allow_unverified=allow_unverified
-        )
+        wanted = Wanted(file_format=request.file_format, time_type=request.time_type, allow_unverified=allow_unverified)
 
         async def fetch(job: DownloadJob) -> SavedFile | FailedDownload:
             return await self.downloader.save(job, wanted)

@@ -301,7 +301,7 @@ class OmarClient:
         days_per_file: int | None = None,
         resume: bool = True,
         max_age: timedelta | None = None,
-        allow_unverified: bool = False,
+        allow_unverified: bool = False,  # noqa: ARG002 - a plan does not depend on it
     ) -> RangePlan:
         """Say what `download_range` would do; nothing is sent and nothing is written.
 
@@ -332,11 +332,18 @@ class OmarClient:
         directory = check_directory(into, make=False)
         return RangePlan(tuple([job async for job in plan_jobs(selections, request, directory)]))
 
-    async def upload(self, source: PathLike, *, name: str | None = None, resend: bool = False) -> UploadReceipt:
+    async def upload(
+        self,
+        source: PathLike,
+        *,
+        name: str | None = None,
+        resend: bool = False,  # noqa: ARG002 - nothing is held back while no ledger is kept
+    ) -> UploadReceipt:
         """Submit one meter data file (SUB 3.1, 3.2, 3.3).
 
-        One file is in flight at a time.  It is sent once, on a connection of its own, and never again by itself, save once
-        after an answer that is the login page.  "Uploaded" is not "loaded": that takes about an hour and more (SUB 3.4).
+        One file is in flight at a time.  It is sent once, on a connection of its own, and never again by itself, save
+        once after an answer that is the login page.  "Uploaded" is not "loaded": that takes about an hour and more
+        (SUB 3.4).
 
         Args:
             source: the file.
@@ -360,8 +367,8 @@ class OmarClient:
 
         Args:
             sources: the files.
-            errors: with ``"raise"`` nothing is sent when one breaks a rule, and failures are raised; with ``"collect"`` the
-                good ones are sent and failures are in the report.  An unknown outcome stops the rest with either.
+            errors: with ``"raise"`` nothing is sent when one breaks a rule, and failures are raised; with ``"collect"``
+                the good ones are sent and failures are in the report.  An unknown outcome stops the rest with either.
 
         Raises:
             PartialUploadError: some files were not accepted or not sent.

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from aiomar._checks import whole_number
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError
 from aiomar.protocol import PRODUCTION, STAGING, TEST, Environment, UploadLimits
@@ -23,19 +24,14 @@ _MAX_DOWNLOAD_BYTES = 4 * 1024**3
 
 
 def _of(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, kind):
             raise ConfigError(f"{attribute.name} must be of type {kind.__name__}, not {type(value).__name__}")
 
     return check
 
 
-def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{attribute.name} must be a whole number of at least 1, not {value!r:.40}")
-
-
-def _check_proxy(instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+def _check_proxy(_instance: object, _attribute: attrs.Attribute[str | None], value: str | None) -> None:
     if value is None:
         return
     try:
@@ -47,12 +43,12 @@ def _check_proxy(instance: object, attribute: attrs.Attribute[str | None], value
         raise ConfigError("proxy must be like 'http://host:port'")
 
 
-def _check_user_agent(instance: object, attribute: attrs.Attribute[str | None], value: object) -> None:
+def _check_user_agent(_instance: object, _attribute: attrs.Attribute[str | None], value: object) -> None:
     if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable() and value):
         raise ConfigError("user_agent must be printable ASCII text")
 
 
-def _check_age(instance: object, attribute: attrs.Attribute[timedelta | None], value: object) -> None:
+def _check_age(_instance: object, _attribute: attrs.Attribute[timedelta | None], value: object) -> None:
     if value is not None and not (isinstance(value, timedelta) and value > timedelta(0)):
         raise ConfigError("max_session_age must be a timedelta above zero, or None")
 
@@ -86,13 +82,13 @@ class OmarConfig:
     timeouts: Timeouts = attrs.field(factory=Timeouts, kw_only=True, validator=_of(Timeouts))
     retry: RetryPolicy = attrs.field(factory=RetryPolicy, kw_only=True, validator=_of(RetryPolicy))
     limits: UploadLimits = attrs.field(factory=UploadLimits, kw_only=True, validator=_of(UploadLimits))
-    concurrency: int = attrs.field(default=8, kw_only=True, validator=_at_least_one)
+    concurrency: int = attrs.field(default=8, kw_only=True, validator=whole_number)
     max_session_age: timedelta | None = attrs.field(default=None, kw_only=True, validator=_check_age)
     state_dir: PathLike | None = attrs.field(default=None, kw_only=True)
     proxy: str | None = attrs.field(default=None, kw_only=True, validator=_check_proxy)
     user_agent: str | None = attrs.field(default=None, kw_only=True, validator=_check_user_agent)
     durable: bool = attrs.field(default=True, kw_only=True, validator=_of(bool))
-    max_download_bytes: int = attrs.field(default=_MAX_DOWNLOAD_BYTES, kw_only=True, validator=_at_least_one)
+    max_download_bytes: int = attrs.field(default=_MAX_DOWNLOAD_BYTES, kw_only=True, validator=whole_number)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> OmarConfig:
@@ -114,7 +110,16 @@ class OmarConfig:
         return _build(
             {
                 key: value(key)
-                for key in ("environment", "upload_origin", "download_origin", "pkcs12", "certificate", "key", "ca_file", "state_dir")
+                for key in (
+                    "environment",
+                    "upload_origin",
+                    "download_origin",
+                    "pkcs12",
+                    "certificate",
+                    "key",
+                    "ca_file",
+                    "state_dir",
+                )
             }
             | {"concurrency": _whole_number("AIOMAR_CONCURRENCY", concurrency) if concurrency else None},
             passphrase=value("passphrase"),
@@ -220,7 +225,9 @@ def _build(settings: Mapping[str, Any], *, passphrase: str | None, spell: Callab
     environment = environment_from(
         settings.get("environment"), settings.get("upload_origin"), settings.get("download_origin"), spell
     )
-    identity = identity_from(settings.get("pkcs12"), settings.get("certificate"), settings.get("key"), passphrase, spell)
+    identity = identity_from(
+        settings.get("pkcs12"), settings.get("certificate"), settings.get("key"), passphrase, spell
+    )
     concurrency = settings.get("concurrency")
     return OmarConfig(
         identity,

@@ -108,7 +108,7 @@ class Downloader:
     async def stream(self, selection: Selection, span: Span, wanted: Wanted) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open one download for reading; repeats end where the first piece is handed out."""
 
-        async def once(number: int) -> DataAnswer:
+        async def once(_: int) -> DataAnswer:
             return await self._ask(selection, span, wanted)
 
         async with operation_limit(self.operation_seconds), self.limiter:
@@ -118,9 +118,7 @@ class Downloader:
             finally:
                 await answer.aclose()
 
-    async def _repeat(
-        self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span
-    ) -> _T:
+    async def _repeat(self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span) -> _T:
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
             self.notify(DownloadRetrying(selection, span.start, span.end, error, number, wait))
 

@@ -1,4 +1,4 @@
-"""Trying again: the loop around an attempt, for downloads and logins alike.  What to repeat is `RetryPolicy`'s to say."""
+"""Trying again: the loop around an attempt, for downloads and logins alike; `RetryPolicy` says what is repeated."""
 
 from __future__ import annotations
 

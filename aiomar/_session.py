@@ -1,8 +1,9 @@
 """The login session: one login for everybody who waits for it, and one fresh login when the server has forgotten us.
 
-Two rules hold the file together.  A session has a generation number; whoever finds that it has ended says which generation
-that was, so that fifty downloads that see the login page together cause one login.  And nothing is asked more than twice:
-after a fresh login a login page is a `LoginError`, another page an `UnexpectedPageError` (SUB 3.1.1.2, DL 2).
+Two rules hold the file together.  A session has a generation number; whoever finds that it has ended says which
+generation that was, so that fifty downloads that see the login page together cause one login.  And nothing is asked
+more than twice: after a fresh login a login page is a `LoginError`, another page an `UnexpectedPageError` (SUB
+3.1.1.2, DL 2).
 
 Sessions are opened on demand and never kept alive by background traffic (SUB/DL 1.3).
 """
@@ -58,7 +59,7 @@ class Lease:
     cookie: str = attrs.field(repr=False)
 
     def apply(self, request: HttpRequest) -> HttpRequest:
-        """Give the request with the session's cookie; `build_*` only ever make requests to the session's two origins."""
+        """Give the request with the cookie; requests are only ever made for the session's two origins."""
         return attrs.evolve(request, headers=(*request.headers, ("Cookie", self.cookie)))
 
 
@@ -119,7 +120,7 @@ class Session:
         login_request: HttpRequest,
         cookie_style: CookieStyle,
         max_age: timedelta | None,
-        login_attempt: Callable[[Callable[[], Awaitable[SessionCookie]], bool], Awaitable[SessionCookie]],
+        login_attempt: Callable[[Callable[[], Awaitable[SessionCookie]]], Awaitable[SessionCookie]],
         on_ended: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -170,7 +171,7 @@ class Session:
             self._hopeless_titles.clear()
 
     async def _log_in(self) -> Lease:
-        cookie = await self._login_attempt(self._ask_for_cookie, self._generation > 0)
+        cookie = await self._login_attempt(self._ask_for_cookie)
         self._generation += 1
         self._lease = Lease(generation=self._generation, cookie=cookie.header(self._style))
         self._opened_at = self._clock()
@@ -206,8 +207,8 @@ class Session:
     async def ask(self, request: HttpRequest) -> DataAnswer:
         """Ask for data under the session; log in and ask once more when the server has forgotten it.
 
-        A page that is not recognised may be a login page that nobody has seen yet, so the first of its title gets the same
-        second chance, one at a time; when it comes again, every later one is an error at once.
+        A page that is not recognised may be a login page that nobody has seen yet, so the first of its title gets the
+        same second chance, one at a time; when it comes again, every later one is an error at once.
 
         Raises:
             LoginError: the login page came again right after a fresh login.

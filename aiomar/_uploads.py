@@ -1,8 +1,9 @@
 """Submitting files: one in flight, sent once, on a connection of its own, never again by itself (SUB 3.1–3.3).
 
-The phase decides what a failure means.  Before a byte of the request may have left it is an ordinary `ExchangeError`; after
-that the outcome is unknown unless the answer says what happened.  The one answer after which a file is sent a second time is
-the login page, which says that it was not taken, and only if the new login shows that the session had really ended.
+The phase decides what a failure means.  Before a byte of the request may have left it is an ordinary `ExchangeError`;
+after that the outcome is unknown unless the answer says what happened.  The one answer after which a file is sent a
+second time is the login page, which says that it was not taken, and only if the new login shows that the session had
+really ended.
 """
 
 from __future__ import annotations
@@ -139,11 +140,15 @@ class Uploader:
             fresh = await self.session.lease()
         if fresh.cookie == lease.cookie:
             raise unknown(
-                submission, "page", "the server answered with a login page, but the session had not ended: it is the same again"
+                submission,
+                "page",
+                "the server answered with a login page, but the session had not ended: it is the same again",
             )
         if isinstance(again := await self._send(submission, fresh, journey), ReceiptFacts):
             return again
-        raise LoginError("the server asks for a login again right after a fresh one, so the file was not taken: check the account")
+        raise LoginError(
+            "the server asks for a login again right after a fresh one, so the file was not taken: check the account"
+        )
 
     async def _send(self, submission: Submission, lease: Lease, journey: _Journey) -> ReceiptFacts | LoginInstead:
         """Send the file once and read what became of it."""

@@ -123,7 +123,7 @@ def _tables(source: str) -> str:
         name = named[1].lower() if named else ""
         if name in _TABLE_TAGS:
             parts.append(f"</{name}>" if tag[0].startswith("</") else f"<{name}>")
-        elif name in _LINES:
+        elif _LINE.fullmatch(name):
             parts.append("\n")
     parts.append(visible[position:].replace("<", "&lt;"))
     return "".join(parts)

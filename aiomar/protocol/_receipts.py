@@ -115,7 +115,8 @@ def _numbers(text: str, start: int, end: int) -> dict[str, str]:
 def _before(text: str) -> str:
     """Give the name in front of the anchor: the last line of the last piece, without what introduces it."""
     line = text.rstrip(f"\n {SEPARATOR}").rpartition(SEPARATOR)[2].rpartition("\n")[2].rpartition(":")[2].strip(' "')
-    if {word.strip('".,()').lower() for word in line.split()} - _AROUND_A_NAME == {MASK}:
+    words = [word.strip('".,()') for word in line.split()]
+    if [word for word in words if not _AROUND_A_NAME.fullmatch(word)] == [MASK]:
         return MASK
     return line if MASK in line or _LIKE_A_NAME.search(line) else ""
 

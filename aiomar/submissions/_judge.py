@@ -1,7 +1,7 @@
 """What became of an upload: one decision over status, headers and page (SUB 3.3).
 
-The order is the contract's.  A receipt or a refusal is believed whatever the status is; after that a redirect to the login
-page or the login page itself says that nothing was taken, a 4xx says so too, and everything else says nothing.
+The order is the contract's.  A receipt or a refusal is believed whatever the status is; after that a redirect to the
+login page or the login page itself says that nothing was taken, a 4xx says so too, and everything else says nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LoginInstead:
     """The server did not take the file; it asks for a login."""
 
 
-def judge_upload(
+def judge_upload(  # noqa: PLR0911 - a list of cases, read from top to bottom
     submission: Submission, head: ResponseHead, page: bytes, *, now: float
 ) -> ReceiptFacts | LoginInstead | OmarError:
     """Say what became of an upload.
@@ -69,8 +69,8 @@ def judge_upload(
         return _checked(submission, seen.receipt)
     if seen.reason is not None and seen.receipt is None:
         return SubmissionRejectedError(
-            f"the server refused {submission.name!a} (Error in File Processing: {seen.reason}): mend the file and submit it "
-            "again",
+            f"the server refused {submission.name!a} (Error in File Processing: {seen.reason}): mend the file, then "
+            "submit it again",
             reason=seen.reason,
         )
     if seen.login:
@@ -85,8 +85,8 @@ def unknown(
 ) -> OutcomeUnknownError:
     """Say that nobody but the server knows what became of the file."""
     return OutcomeUnknownError(
-        f"{submission.name!a} ({len(submission.content):,} bytes) may or may not have been taken ({cause}): look the file up "
-        "at the site before you submit it again",
+        f"{submission.name!a} ({len(submission.content):,} bytes) may or may not have been taken ({cause}): "
+        "look the file up at the site before you submit it again",
         phase=phase,
         facts={**submission.facts, **(facts or {}), "cause": cause},
     )
@@ -101,7 +101,7 @@ def _why_unreadable(head: ResponseHead, seen: UploadPage) -> str:
 
 
 def _is_whole(head: ResponseHead, page: bytes, receipt: ReceiptFacts) -> bool:
-    """Whether the file id cannot be the beginning of a longer one: without framing a cut page looks like a whole one."""
+    """Whether the file id cannot be the beginning of a longer one: unframed, a cut page looks like a whole one."""
     return framing(head) != "close" or not page.rstrip().endswith(receipt.file_id.encode("ascii"))
 
 
@@ -109,8 +109,9 @@ def _checked(submission: Submission, receipt: ReceiptFacts) -> ReceiptFacts | Re
     if receipt.source_name == submission.name and receipt.size == len(submission.content):
         return receipt
     return ReceiptMismatchError(
-        f"the receipt is for {printable(receipt.source_name, 120)!a} with {receipt.size:,} bytes, but {submission.name!a} with "
-        f"{len(submission.content):,} bytes was sent: ask the operator what file id {receipt.file_id} holds",
+        f"the receipt is for {printable(receipt.source_name, 120)!a} with {receipt.size:,} bytes, but "
+        f"{submission.name!a} with {len(submission.content):,} bytes was sent: "
+        f"ask the operator what file id {receipt.file_id} holds",
         facts={
             **submission.facts,
             "file_id": receipt.file_id,

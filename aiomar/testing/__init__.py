@@ -6,7 +6,7 @@
         config = OmarConfig(server.identity(), server.environment, trust=server.trust)
 
 Needs the extra ``testing``.  Names are loaded when they are first used, so that the pytest plugin, which pytest imports
-wherever aiomar is installed, costs nothing and works without the extra.
+wherever aiomar is installed, starts fast and works without the extra.
 """
 
 from __future__ import annotations

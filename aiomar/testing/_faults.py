@@ -57,7 +57,7 @@ class CutBody(Fault):
     Args:
         after: bytes of the body that go out; negative counts from its end (-1: all but the last byte).
         framing: how the answer's end is announced; with ``"close"`` a client cannot see the cut.
-        reset: a TCP reset instead of an orderly close.
+        reset: a TCP reset instead of an orderly close; of many bytes it may take away those still on their way.
     """
 
     after: int = 0

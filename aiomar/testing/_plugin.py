@@ -1,6 +1,6 @@
 """Fixtures for tests of programs that use aiomar: ``omar_server``, ``omar_config`` and ``omar_client``.
 
-pytest loads this file in every run where aiomar is installed, so it imports nothing that costs time or may be missing;
+pytest loads this file in every run where aiomar is installed, so it imports nothing of the extra, which may be missing;
 the fixtures import what they need when a test asks for them.  The asynchronous ones run under pytest-asyncio in either
 of its modes; without it they are plain fixtures, for another plugin that runs asynchronous ones.
 """

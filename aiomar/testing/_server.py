@@ -64,7 +64,7 @@ class OmarServer:
         cookies: what the cookies of a login look like.
         session_requests: uploads and downloads after which a session ends; `None` for never.
         single_session: whether a login during a session gives the cookie of that session again.
-        latency: seconds that every download waits before its first byte.
+        latency: seconds that every answer waits before its first byte.
         upload_port: port of login and upload; 0 for any free one.
         download_port: port of the downloads; 0 for any free one.
         maximum_tls: the newest version of TLS to speak; `None` for the newest there is.
@@ -272,8 +272,8 @@ class OmarServer:
                 log.add(asked, fault, time=now, status=None if delivery is None else delivery.status)
             if fault is not None and delivery.misfire:
                 faults.misfired(fault, delivery.misfire)
-            if wait := delivery.wait + (self._latency if asked.kind == "download" else 0.0):
-                await asyncio.sleep(wait)
+            # Without latency too, one turn of the loop: requests that came together are then seen to run together.
+            await asyncio.sleep(delivery.wait + self._latency)
             return await self._carry_out(delivery, request)
 
     @staticmethod

@@ -124,8 +124,8 @@ class Body:
             return
         if self._window_bytes < self._rules.minimum_rate * elapsed:
             raise DeadlineError(
-                f"only {self._window_bytes / elapsed:.0f} bytes a second came over the last minute: try again, or lower "
-                "Timeouts.minimum_rate",
+                f"only {self._window_bytes / elapsed:.0f} bytes a second came over the last minute: "
+                "try again, or lower Timeouts.minimum_rate",
                 phase="rate",
             )
         self._window_start += elapsed
@@ -138,8 +138,8 @@ class Body:
             self.completeness = "content"
         elif not self._allow_unverified:
             raise TruncatedBodyError(
-                f"completeness cannot be proved: the {self.received:,} bytes ended with the connection and their content "
-                "does not show that they are all; pass allow_unverified=True to take them as they are",
+                f"completeness cannot be proved: the {self.received:,} bytes ended with the connection and their "
+                "content does not show that they are all; pass allow_unverified=True to take them as they are",
                 received=self.received,
                 expected=None,
                 hint=Hint.NEVER,
@@ -147,6 +147,6 @@ class Body:
 
     def _too_large(self, size: int) -> ResponseTooLargeError:
         return ResponseTooLargeError(
-            f"the answer has {size:,} bytes or more, beyond the {self._rules.largest:,} that this client takes: ask for "
-            "fewer days, or raise OmarConfig.max_download_bytes"
+            f"the answer has {size:,} bytes or more, beyond the {self._rules.largest:,} that this client takes: "
+            "ask for fewer days, or raise OmarConfig.max_download_bytes"
         )

@@ -1,8 +1,8 @@
 """Bounded workers over lazily fed jobs; what they fetch and how is not theirs to know.
 
-Never a task per file: a fixed number of workers takes one job after the other, so a million jobs cost no more memory than
-a hundred.  Outcomes are handed over one by one; a consumer that is slow holds the workers back, and one that goes away
-ends them.
+Never a task per file: a fixed number of workers takes one job after the other, so a million jobs cost no more memory
+than a hundred.  Outcomes are handed over one by one; a consumer that is slow holds the workers back, and one that
+goes away ends them.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def held(path: Path) -> Iterator[None]:
     Raises:
         DestinationError: another download of this process holds it.
     """
-    key = os.path.normcase(os.path.join(os.path.realpath(path.parent), path.name))
+    key = os.path.normcase(path.parent.resolve() / path.name)
     if key in _in_use:
         raise DestinationError(f"another download to {path} is under way: wait for it or choose another name")
     _in_use.add(key)

@@ -6,17 +6,8 @@ from collections.abc import Callable
 
 import attrs
 
-from aiomar.errors import CertificateRejectedError, ConfigError, ExchangeError, Hint, OmarError, StatusError
-
-
-def _number(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ConfigError(f"RetryPolicy.{attribute.name} must be a number of at least 0, not {value!r:.40}")
-
-
-def _count(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"RetryPolicy.{attribute.name} must be a whole number of at least 1, not {value!r:.40}")
+from aiomar._checks import number, whole_number
+from aiomar.errors import CertificateRejectedError, ExchangeError, Hint, OmarError, StatusError
 
 
 @attrs.frozen(kw_only=True)
@@ -36,10 +27,10 @@ class RetryPolicy:
         ConfigError: for a number out of range.
     """
 
-    attempts: int = attrs.field(default=3, validator=_count)
-    first_wait: float = attrs.field(default=0.5, validator=_number)
-    longest_wait: float = attrs.field(default=20.0, validator=_number)
-    retry_after_cap: float = attrs.field(default=60.0, validator=_number)
+    attempts: int = attrs.field(default=3, validator=whole_number)
+    first_wait: float = attrs.field(default=0.5, validator=number())
+    longest_wait: float = attrs.field(default=20.0, validator=number())
+    retry_after_cap: float = attrs.field(default=60.0, validator=number())
 
     def wait_before_next(self, error: OmarError, attempt: int, random: Callable[[], float]) -> float | None:
         """Give the seconds to wait before the next attempt, or `None` to give up.
@@ -51,12 +42,11 @@ class RetryPolicy:
         """
         if not isinstance(error, ExchangeError) or error.hint is not Hint.RETRY:
             return None
-        # A server that just hangs up on the very first exchange most likely refuses the certificate: once more, no more.
+        # A server that hangs up on the very first exchange most likely refuses the certificate: once more, no more.
         attempts = min(self.attempts, 2) if isinstance(error, CertificateRejectedError) else self.attempts
         if attempt >= attempts:
             return None
-        bound = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
-        wait = bound * random()
+        wait = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1)) * random()
         if isinstance(error, StatusError) and error.retry_after is not None:
             wait = max(wait, min(error.retry_after, self.retry_after_cap))
         return wait

@@ -1,15 +1,15 @@
 """The door to aiohttp's client: sends what it is given, decides nothing.
 
-What is switched off, and why: cookies (it would keep the last of a repeated name), redirects (it would send an upload's
-body again, anywhere), decompression (it takes a cut stream for a whole one), its own total timeout (it kills healthy
-transfers) and the environment's proxies.  Addresses go in as `yarl.URL(…, encoded=True)`, because it would write ``%2F``
-as ``/``.
+What is switched off, and why: cookies (it would keep the last of a repeated name), redirects (it would send an
+upload's body again, anywhere), decompression (it takes a cut stream for a whole one), its own total timeout (it kills
+healthy transfers) and the environment's proxies.  Addresses go in as `yarl.URL(…, encoded=True)`, because it would
+write ``%2F`` as ``/``.
 
-The phase of an exchange is taken where aiohttp hands out a connection (`_Connector.connect`): before that nothing can have
-left, after it anything may have.  That moment also starts the wait for the first byte.
+The phase of an exchange is taken where aiohttp hands out a connection (`_Connector.connect`): before that nothing can
+have left, after it anything may have.  That moment also starts the wait for the first byte.
 
-aiohttp repeats a GET by itself when a pooled connection turns out to be dead; that is harmless and left to it.  A POST is
-never repeated, and uploads have a connection of their own.
+aiohttp repeats a GET by itself when a pooled connection turns out to be dead; that is harmless and left to it.  A
+POST is never repeated, and uploads have a connection of their own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class _Connector(aiohttp.TCPConnector):
     """Tells the request in whose context it runs when its connection is there."""
 
     async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[ForeignTrace], timeout: aiohttp.ClientTimeout
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[ForeignTrace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> aiohttp.connector.Connection:
         connection = await super().connect(req, traces, timeout)
         _ON_CONNECTED.get()()
@@ -146,7 +149,8 @@ class AiohttpTransport:
                 )
         except aiohttp.ConnectionTimeoutError as error:
             raise DeadlineError(
-                f"no connection to {request.origin} within {self._timeouts.connect:g} s: check the network, then try again",
+                f"no connection to {request.origin} within {self._timeouts.connect:g} s: check the network, then try "
+                "again",
                 phase="connect",
             ) from error
         except (aiohttp.ClientError, OSError) as error:

@@ -1,8 +1,8 @@
 """Foreign exceptions as ours: one table, read from top to bottom.
 
-What a failure means depends on the phase as much as on its type: a connection that ends without an answer is an accident
-once the server has ever answered, and on the very first exchange most likely a refused certificate, because TLS 1.3
-refuses after the handshake and some servers do so without a word.
+What a failure means depends on the phase as much as on its type: a connection that ends without an answer is an
+accident once the server has ever answered, and on the very first exchange most likely a refused certificate, because
+TLS 1.3 refuses after the handshake and some servers do so without a word.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 _CUT_NUMBERS = frozenset({None, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 
 
-def translate(error: BaseException, *, origin: Origin, phase: Phase, answered: bool) -> TransportError:
+def translate(  # noqa: PLR0911 - a table, read from top to bottom
+    error: BaseException, *, origin: Origin, phase: Phase, answered: bool
+) -> TransportError:
     """Give our error for a foreign one.
 
     Args:

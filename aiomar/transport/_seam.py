@@ -7,25 +7,15 @@ A transport sends what it is given and decides nothing about OMAR.  It turns eve
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import attrs
 
-from aiomar.errors import ConfigError
+from aiomar._checks import number
 from aiomar.protocol import HttpRequest, ResponseHead
 
 Phase = Literal["connect", "request", "response"]
 """How far an exchange has come: nothing sent, a byte of the request may have left, the head of the answer is here."""
-
-
-def _positive(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigError(f"Timeouts.{attribute.name} must be a number above 0, not {value!r:.40}")
-
-
-def _not_negative(instance: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ConfigError(f"Timeouts.{attribute.name} must be a number of at least 0, not {value!r:.40}")
 
 
 @attrs.frozen(kw_only=True)
@@ -46,11 +36,11 @@ class Timeouts:
         ConfigError: for a number out of range.
     """
 
-    connect: float = attrs.field(default=10.0, validator=_positive)
-    first_byte: float = attrs.field(default=300.0, validator=_positive)
-    read: float = attrs.field(default=60.0, validator=_positive)
-    operation: float | None = attrs.field(default=1800.0, validator=attrs.validators.optional(_positive))
-    minimum_rate: float = attrs.field(default=1024.0, validator=_not_negative)
+    connect: float = attrs.field(default=10.0, validator=number(above=0))
+    first_byte: float = attrs.field(default=300.0, validator=number(above=0))
+    read: float = attrs.field(default=60.0, validator=number(above=0))
+    operation: float | None = attrs.field(default=1800.0, validator=number(above=0, optional=True))
+    minimum_rate: float = attrs.field(default=1024.0, validator=number())
 
 
 @attrs.define

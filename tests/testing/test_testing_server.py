@@ -359,6 +359,17 @@ async def test_requests_at_the_same_time_are_counted(
     assert omar_server.max_concurrent_uploads == 0
 
 
+async def test_latency_holds_every_answer_back(connect: Connect, omar_authority: Authority) -> None:
+    """While an answer waits its request is under way, so requests that are sent together are seen together."""
+    async with OmarServer(authority=omar_authority, latency=3600) as server:
+        wire = connect(server)
+        waiting = [asyncio.create_task(wire.download("none")) for _ in range(3)]
+        waiting += [asyncio.create_task(wire.upload("none")) for _ in range(2)]
+        await until(lambda: len(server.requests) == 5)
+        assert (server.max_concurrent_downloads, server.max_concurrent_uploads) == (3, 2)
+    assert {seen.data for seen in await asyncio.gather(*waiting)} == {b""}
+
+
 async def test_an_upload_that_breaks_off_is_in_the_log(omar_server: OmarServer, wire: Wire) -> None:
     """A client that leaves in the middle of its request leaves a record without a status, and no file."""
     head = b"POST /uploadProcess.jsp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"

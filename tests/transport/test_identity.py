@@ -234,10 +234,10 @@ def _without_rights(directory: Path) -> ClientIdentity:
 
 
 def _vector_cut(directory: Path) -> ClientIdentity:
-    """Shorten the cipher's initial vector: cryptography answers with a panic of its Rust part, which is no Exception."""
+    """Shorten the initial vector: cryptography answers with a panic of its Rust part, which is no Exception."""
     client = pki().client
     key = client.key_pem(b"x", traditional=True)
-    cut = re.sub(rb"(DEK-Info: [^,]+,.{8}).*", rb"\1", key)
+    cut = re.sub(rb"(DEK-Info: [^,]+,.{18}).*", rb"\1", key)
     assert len(cut) < len(key)
     return ClientIdentity.from_pem(write(directory / "c.pem", client.certificate_pem, cut), passphrase="x")
 

@@ -1,0 +1,34 @@
+"""Validators for the numbers in frozen settings; each raises a `ConfigError` that names the setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from aiomar.errors import ConfigError
+
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def number(*, above: float | None = None, at_least: float = 0.0, optional: bool = False) -> Validator:
+    """Ask for a number above or at least something; `True` and `False` are no numbers, nor is NaN."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is None and optional:
+            return
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (good and (value > above if above is not None else value >= at_least)):  # type: ignore[operator] # a number
+            bound = f"above {above:g}" if above is not None else f"of at least {at_least:g}"
+            raise ConfigError(f"{type(instance).__name__}.{attribute.name} must be a number {bound}, not {value!r:.40}")
+
+    return check
+
+
+def whole_number(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Ask for a whole number of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(
+            f"{type(instance).__name__}.{attribute.name} must be a whole number of at least 1, not {value!r:.40}"
+        )
