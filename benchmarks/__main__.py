@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = _machine(program)
     judged = frozenset(name for name, contender in found.contenders.items() if contender.judged)
     facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    report = "\n\n".join([facts, render(measurements, judged), *failures]) + "\n"
+    report = "\n\n".join([facts, render(measurements, judged), "\n".join(failures)]).rstrip() + "\n"
     sys.stdout.write(report)
     if options.markdown:
         options.markdown.write_text(report)

@@ -27,9 +27,7 @@ PAGE_LIMIT = 262_144
 # Parsing time grows with the square of the tags; 2,000 tags of tables, without attributes, take a few milliseconds.
 _MOST_TAGS = 2_000
 _TABLE_TAGS = frozenset({"table", "thead", "tbody", "tfoot", "tr", "td", "th"})
-_LINES = frozenset(
-    ["br", "p", "div", "pre", "hr", "ul", "ol", "li", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6"]
-)
+_LINE = re.compile(r"br|p|div|pre|hr|ul|ol|li|d[ldt]|h[1-6]")
 _TAG_NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")
 
 _REFUSED = re.compile(r"Error\s+in\s+File\s+Processing", re.IGNORECASE)

@@ -37,9 +37,7 @@ _SIZE = re.compile(
 _FILE_ID = re.compile(rf"{_FILE}Id\b{_GAP}*+[:=#]?+{_GAP}*+([0-9]{{1,18}})(?!\w|[.-]\w)", re.IGNORECASE)
 _NEXT_LABEL = re.compile(rf"{_FILE}(?:Size|Id)\b", re.IGNORECASE)
 _LIKE_A_NAME = re.compile(r"\.\w{1,8}\Z")
-_AROUND_A_NAME = frozenset(
-    ["your", "the", "meter", "data", "file", "has", "was", "been", "successfully", "uploaded", "and"]
-)
+_AROUND_A_NAME = re.compile(r"your|the|meter|data|file|has|was|been|successfully|uploaded|and", re.IGNORECASE)
 _FACTS = ("source_name", "saved_name", "size", "file_id")
 _LONGEST_LINE = 1_000
 
