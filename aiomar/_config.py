@@ -102,29 +102,8 @@ class OmarConfig:
             ConfigError: a variable is missing, contradicts another one or cannot be read.
             IdentityError: the certificate cannot be used.
         """
-
-        def value(key: str) -> str | None:
-            return environ.get(f"AIOMAR_{key.upper()}") or None
-
-        concurrency = value("concurrency")
-        return _build(
-            {
-                key: value(key)
-                for key in (
-                    "environment",
-                    "upload_origin",
-                    "download_origin",
-                    "pkcs12",
-                    "certificate",
-                    "key",
-                    "ca_file",
-                    "state_dir",
-                )
-            }
-            | {"concurrency": _whole_number("AIOMAR_CONCURRENCY", concurrency) if concurrency else None},
-            passphrase=value("passphrase"),
-            spell=lambda key: f"AIOMAR_{key.upper()}",
-        )
+        settings = settings_from_env(environ)
+        return config_from(settings, passphrase=settings.get("passphrase"), spell=env_name)
 
     @classmethod
     def from_toml(cls, path: PathLike, profile: str = "default") -> OmarConfig:
@@ -138,25 +117,8 @@ class OmarConfig:
             ConfigError: the file, the profile or a key cannot be used.
             IdentityError: the certificate cannot be used.
         """
-        file = Path(os.fspath(path))
-        try:
-            tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error
-        table = tables.get(profile)
-        if not isinstance(table, dict):
-            raise ConfigError(f"{file} has no profile [{profile}]: it has {sorted(tables)}")
-        unknown = sorted(set(table) - _TOML_KEYS.keys())
-        if unknown:
-            raise ConfigError(f"{file} [{profile}] has unknown keys {unknown}: allowed are {sorted(_TOML_KEYS)}")
-        for key, item in table.items():
-            if type(item) is not _TOML_KEYS[key]:
-                raise ConfigError(f"{key} in {file} [{profile}] must be of type {_TOML_KEYS[key].__name__}")
-        settings = {key: str(file.parent / item) if key in _PATH_KEYS else item for key, item in table.items()}
-        variable = settings.pop("passphrase_env", None)
-        if variable is not None and variable not in os.environ:
-            raise ConfigError(f"the environment variable {variable} named by passphrase_env is not set: set it")
-        return _build(settings, passphrase=os.environ[variable] if variable else None, spell=str)
+        settings = settings_from_toml(path, profile)
+        return config_from(settings, passphrase=named_passphrase(settings, os.environ), spell=str)
 
 
 _PATH_KEYS = frozenset({"pkcs12", "certificate", "key", "ca_file", "state_dir"})
@@ -169,6 +131,63 @@ _TOML_KEYS: dict[str, type] = {
     "concurrency": int,
     **dict.fromkeys(_PATH_KEYS, str),
 }
+_ENV_KEYS = (*sorted(_PATH_KEYS), "environment", "upload_origin", "download_origin", "passphrase")
+
+
+def env_name(key: str) -> str:
+    """Give the environment variable of a setting."""
+    return f"AIOMAR_{key.upper()}"
+
+
+def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read the settings that a mapping such as `os.environ` has; an empty variable counts as not set.
+
+    Raises:
+        ConfigError: a variable cannot be read.
+    """
+    settings: dict[str, Any] = {key: text for key in _ENV_KEYS if (text := environ.get(env_name(key)))}
+    if concurrency := environ.get(env_name("concurrency")):
+        if not concurrency.isascii() or not concurrency.isdigit():
+            raise ConfigError(f"{env_name('concurrency')} must be a whole number, not {concurrency!a:.40}")
+        settings["concurrency"] = int(concurrency)
+    return settings
+
+
+def settings_from_toml(path: PathLike, profile: str) -> dict[str, Any]:
+    """Read the settings of one table of a TOML file; relative paths count from the file's directory.
+
+    Raises:
+        ConfigError: the file, the profile or a key cannot be used.
+    """
+    file = Path(os.fspath(path))
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error
+    table = tables.get(profile)
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file} has no profile [{profile}]: it has {sorted(tables)}")
+    unknown = sorted(set(table) - _TOML_KEYS.keys())
+    if unknown:
+        raise ConfigError(f"{file} [{profile}] has unknown keys {unknown}: allowed are {sorted(_TOML_KEYS)}")
+    for key, item in table.items():
+        if type(item) is not _TOML_KEYS[key]:
+            raise ConfigError(f"{key} in {file} [{profile}] must be of type {_TOML_KEYS[key].__name__}")
+    return {key: str(file.parent / item) if key in _PATH_KEYS else item for key, item in table.items()}
+
+
+def named_passphrase(settings: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    """Give the passphrase that stands in the environment variable named by ``passphrase_env``, if one is named.
+
+    Raises:
+        ConfigError: that variable is not set.
+    """
+    variable = settings.get("passphrase_env")
+    if variable is None:
+        return None
+    if variable not in environ:
+        raise ConfigError(f"the environment variable {variable} named by passphrase_env is not set: set it")
+    return environ[variable]
 
 
 def environment_from(
@@ -221,7 +240,18 @@ def identity_from(
     raise ConfigError(f"no client certificate is given: set {spell('pkcs12')} or {spell('certificate')}")
 
 
-def _build(settings: Mapping[str, Any], *, passphrase: str | None, spell: Callable[[str], str]) -> OmarConfig:
+def config_from(
+    settings: Mapping[str, Any],
+    *,
+    passphrase: str | Callable[[], str] | None,
+    spell: Callable[[str], str],
+) -> OmarConfig:
+    """Join settings, by the names of the TOML keys, into a configuration.
+
+    Raises:
+        ConfigError: a setting is missing, contradicts another one or cannot be used.
+        IdentityError: the certificate cannot be used.
+    """
     environment = environment_from(
         settings.get("environment"), settings.get("upload_origin"), settings.get("download_origin"), spell
     )
@@ -237,9 +267,3 @@ def _build(settings: Mapping[str, Any], *, passphrase: str | None, spell: Callab
         proxy=settings.get("proxy"),
         **({} if concurrency is None else {"concurrency": concurrency}),
     )
-
-
-def _whole_number(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ConfigError(f"{name} must be a whole number, not {text!a:.40}")
-    return int(text)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import attrs
@@ -63,19 +62,17 @@ class Lease:
         return attrs.evolve(request, headers=(*request.headers, ("Cookie", self.cookie)))
 
 
-@attrs.define
+@attrs.frozen
 class DataAnswer:
-    """An answer whose head and first bytes are those of data; the rest is still to be read."""
+    """An answer whose head and first bytes are those of data; the rest is still to be read.
+
+    Whoever gets it closes its exchange.
+    """
 
     exchange: Exchange
     beginning: list[bytes]
     sniffer: PageSniffer | None
     """Still undecided after a long run of blanks; it goes on judging."""
-    _stack: AsyncExitStack
-
-    async def aclose(self) -> None:
-        """Give the connection back, or up."""
-        await self._stack.aclose()
 
 
 @attrs.frozen
@@ -184,9 +181,12 @@ class Session:
 
     async def _ask_for_cookie(self) -> SessionCookie:
         """Ask for the authentication page once and take its first cookie (SUB 3.1.1.2)."""
-        async with self._transport.open(self._login_request, Trace()) as exchange:
-            head = exchange.head
+        exchange = await self._transport.send(self._login_request, Trace())
+        head = exchange.head
+        try:
             page = await read_page(exchange)
+        finally:
+            exchange.close()
         location = redirect_location(head)
         if location is not None:
             if is_login_location(location):
@@ -239,18 +239,25 @@ class Session:
         raise answer.error()
 
     async def _ask_once(self, request: HttpRequest, lease: Lease) -> DataAnswer | _LoginWanted | _Page:
-        async with AsyncExitStack() as stack:
-            exchange = await stack.enter_async_context(self._transport.open(lease.apply(request), Trace()))
-            if judge_head(exchange.head, now=self._wall_clock()) is HeadVerdict.LOGIN:
-                return _LoginWanted()
-            sniffer = PageSniffer()
-            beginning, verdict = await _begin(exchange, sniffer)
-            if not beginning:
-                raise EmptyBodyError("the server sent no bytes at all, which is not the same as no readings: try again")
-            if not verdict:
-                undecided = sniffer if verdict is None else None
-                return DataAnswer(exchange, beginning, undecided, stack.pop_all())
-            page = await read_page(exchange, beginning)
+        exchange = await self._transport.send(lease.apply(request), Trace())
+        answer: DataAnswer | _LoginWanted | _Page | None = None
+        try:
+            answer = await self._judge(exchange)
+        finally:
+            if not isinstance(answer, DataAnswer):
+                exchange.close()
+        return answer
+
+    async def _judge(self, exchange: Exchange) -> DataAnswer | _LoginWanted | _Page:
+        if judge_head(exchange.head, now=self._wall_clock()) is HeadVerdict.LOGIN:
+            return _LoginWanted()
+        sniffer = PageSniffer()
+        beginning, verdict = await _begin(exchange, sniffer)
+        if not beginning:
+            raise EmptyBodyError("the server sent no bytes at all, which is not the same as no readings: try again")
+        if not verdict:
+            return DataAnswer(exchange, beginning, sniffer if verdict is None else None)
+        page = await read_page(exchange, beginning)
         if is_login_page(page):
             return _LoginWanted()
         words = page_words(page)

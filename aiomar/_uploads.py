@@ -154,9 +154,12 @@ class Uploader:
         """Send the file once and read what became of it."""
         journey.trace = Trace()
         request = lease.apply(build_upload(self.environment, submission.name, submission.content))
-        async with self.transport.open(request, journey.trace, own_connection=True) as exchange:
+        exchange = await self.transport.send(request, journey.trace, own_connection=True)
+        head = exchange.head
+        try:
             page = await read_page(exchange)
-            head = exchange.head
+        finally:
+            exchange.close()
         reading = self.threads.start(judge_upload, submission, head, page, now=self.wall_clock())
         try:
             async with asyncio.timeout(_PAGE_SECONDS):

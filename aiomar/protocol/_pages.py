@@ -70,10 +70,11 @@ def read_upload_page(page: bytes, sent_name: str) -> UploadPage:
     found = {facts for facts in found if facts.source_name == sent_name} or found
     text = [mask(piece, sent_name) for piece in segments(source)]
     visible = on_one_line(" ".join(text))
-    named = MASK in mask(unescape(source), sent_name)
+    cut = not source.rstrip().endswith(">")
+    named = MASK in mask(unescape(source), sent_name) or (cut and _SESSION_OVER.search(sent_name) is not None)
     return UploadPage(
         receipt=found.pop() if len(found) == 1 else None,
-        reason=_reason(text, sent_name, cut=not source.rstrip().endswith(">")),
+        reason=_reason(text, sent_name, cut=cut),
         login=is_login_page(page) and not named and not _RECEIPT_WORDS.search(visible),
         fragments={key: printable(value) for _, fragments in readings for key, value in fragments.items()},
         excerpt=printable(unmask(visible, sent_name)),
@@ -88,7 +89,7 @@ def _reason(text: list[str], sent_name: str, *, cut: bool) -> str | None:
     ends = [match.end() for match in _REFUSED.finditer(visible)]
     if not ends:
         return None
-    return printable(unmask(visible[ends[-1] :].strip(" .:-") or visible, sent_name))
+    return printable(unmask(visible[ends[-1] :].lstrip(" .:-") or visible, sent_name))
 
 
 def _without_cut_end(source: str) -> str:

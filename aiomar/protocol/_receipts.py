@@ -54,8 +54,9 @@ class ReceiptFacts:
 
 def mask(text: str, name: str) -> str:
     """Put `MASK` in the place of a file name; a page may have other blanks than the name has."""
-    words = [re.escape(word) for word in name.split()]
-    return re.sub(r"(?:\s|&nbsp;|&#160;)++".join(words), MASK, text) if words else text
+    blanks = r"(?:\s|&nbsp;|&#160;)"
+    words = f"{blanks}++".join(re.escape(word) for word in name.split())
+    return re.sub(f"{blanks}*+{words}" if name[:1].isspace() else words, MASK, text) if words else text
 
 
 def unmask(text: str, name: str) -> str:

@@ -24,7 +24,7 @@ _HIDDEN = re.compile(
 _TITLE = re.compile(r"<title\b[^<>]*+>([^<]*)", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 # Python refuses to read a number of thousands of digits; no character has a number of more than seven.
-_NO_CHARACTER = re.compile(r"&#0*+[0-9]{8,};?")
+_LONG_NUMBER = re.compile(r"&#([0-9]{8,});?")
 
 
 def decode(page: bytes) -> str:
@@ -45,7 +45,7 @@ def without_hidden(source: str) -> str:
 
 def unescape(text: str) -> str:
     """Replace HTML's character references."""
-    return html.unescape(_NO_CHARACTER.sub("\ufffd", text))
+    return html.unescape(_LONG_NUMBER.sub(lambda number: f"&#{number[1].lstrip('0')[:8]};", text))
 
 
 def fold(text: str) -> str:

@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import aiohttp
-import attrs
 import yarl
 
-from aiomar.errors import DeadlineError, TransportError, TruncatedBodyError
-from aiomar.protocol import HttpRequest, Origin, ResponseHead, announced_length
+from aiomar.errors import DeadlineError
+from aiomar.protocol import HttpRequest, ResponseHead
+from aiomar.transport._body_reader import BodyReader
 from aiomar.transport._failures import translate
 from aiomar.transport._seam import Exchange, Timeouts, Trace
 
@@ -107,26 +106,19 @@ class AiohttpTransport:
         self._pooled = session(single=False)
         self._single = session(single=True)
 
-    @asynccontextmanager
-    async def open(
-        self, request: HttpRequest, trace: Trace, *, own_connection: bool = False
-    ) -> AsyncIterator[Exchange]:
-        """Send a request once and wait for the head of its answer; see `Transport.open`."""
+    async def send(self, request: HttpRequest, trace: Trace, *, own_connection: bool = False) -> Exchange:
+        """Send a request once and wait for the head of its answer; see `Transport.send`."""
         response = await self._send(request, trace, self._single if own_connection else self._pooled)
-        try:
-            self._answered = True
-            trace.phase = "response"
-            head = ResponseHead(status=response.status, headers=tuple(response.headers.items()))
-            exchange = _AiohttpExchange(
-                head=head, origin=request.origin, content=response.content, gap_seconds=self._timeouts.read
-            )
-            yield exchange
-        finally:
-            # Only a body that was read to its end leaves a connection that can be used again.
-            if response.content.at_eof():
-                response.release()
-            else:
-                response.close()
+        self._answered = True
+        trace.phase = "response"
+        return BodyReader(
+            head=ResponseHead(status=response.status, headers=tuple(response.headers.items())),
+            origin=request.origin,
+            content=response.content,
+            gap_seconds=self._timeouts.read,
+            give_back=response.release,
+            give_up=response.close,
+        )
 
     async def _send(self, request: HttpRequest, trace: Trace, session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
         scope = asyncio.timeout(None)
@@ -168,44 +160,3 @@ class AiohttpTransport:
         """Close every connection at once; a peer that never says goodbye is not waited for."""
         await self._pooled.close()
         await self._single.close()
-
-
-@attrs.define(kw_only=True)
-class _AiohttpExchange:
-    """One answer that is being read."""
-
-    head: ResponseHead
-    _origin: Origin
-    _content: aiohttp.StreamReader
-    _gap_seconds: float
-    _received: int = 0
-
-    async def read(self) -> bytes:
-        """Give the next piece as it came; see `Exchange.read`."""
-        content = self._content
-        try:
-            # Most of the time the bytes are here already: no timer is set then.
-            piece = content.read_nowait()
-            if not piece and not content.at_eof():
-                async with asyncio.timeout(self._gap_seconds):
-                    piece = await content.readany()
-        except TimeoutError as error:
-            raise DeadlineError(
-                f"{self._origin} sent nothing for {self._gap_seconds:g} s in the middle of its answer: try again",
-                phase="read",
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._broken(error) from error
-        self._received += len(piece)
-        return piece
-
-    def _broken(self, error: Exception) -> TransportError:
-        if not isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientConnectionError | OSError):
-            return translate(error, origin=self._origin, phase="response", answered=True)
-        expected = announced_length(self.head)
-        announced = "before its end" if expected is None else f"of {expected:,} bytes"
-        return TruncatedBodyError(
-            f"the answer of {self._origin} was cut after {self._received:,} bytes {announced}: try again",
-            received=self._received,
-            expected=expected,
-        )

@@ -26,7 +26,9 @@ _OLD_SERVER = re.compile(
     r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS|UNSAFE_LEGACY_RENEGOTIATION|HANDSHAKE_FAILURE"
     r"|DH_KEY_TOO_SMALL|NO_SHARED_CIPHER|UNSUPPORTED_EXTENSION|INSUFFICIENT_SECURITY|BAD_ECPOINT|DIGEST_CHECK_FAILED"
 )
-_CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+# The peer went away: with a reset, or with the end of TCP in the middle of TLS.
+_CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# The same where aiohttp kept only the number, or not even that.
 _CUT_NUMBERS = frozenset({None, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 
 
@@ -72,9 +74,11 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
-    """Find the TLS error under a foreign one: aiohttp keeps it as an attribute, as a cause, or only as arguments."""
-    for candidate in (error, getattr(error, "os_error", None), error.__cause__, error.__context__):
-        if isinstance(candidate, ssl.SSLError) and not isinstance(candidate, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    """Find the TLS error under a foreign one: aiohttp keeps it as an attribute or as a cause."""
+    for candidate in (getattr(error, "os_error", None), error.__cause__, error):
+        # Some of aiohttp's own are `ssl.SSLError` too, but empty ones.
+        foreign = isinstance(candidate, ssl.SSLError) and not isinstance(candidate, aiohttp.ClientError)
+        if foreign and not isinstance(candidate, _CUT):
             return candidate
     return None
 
@@ -104,9 +108,8 @@ def _from_tls(error: ssl.SSLError, place: str) -> TransportError:
 def _is_cut(error: BaseException) -> bool:
     """Whether the peer just went away before the head of an answer, in the handshake or after it."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
-        return isinstance(error.os_error, _CUT) or number in _CUT_NUMBERS
-    if isinstance(error, aiohttp.ServerDisconnectedError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return isinstance(error.os_error, _CUT) or error.os_error.errno == errno.ECONNRESET
+    if isinstance(error, aiohttp.ServerDisconnectedError):
         return True
     return isinstance(error, _CUT) or (isinstance(error, aiohttp.ClientOSError) and error.errno in _CUT_NUMBERS)
 

@@ -6,7 +6,6 @@ A transport sends what it is given and decides nothing about OMAR.  It turns eve
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 import attrs
@@ -67,16 +66,15 @@ class Exchange(Protocol):
             TransportError: the connection failed.
         """
 
+    def close(self) -> None:
+        """Give the connection back if the body has ended, else give it up; safe to call twice."""
+
 
 class Transport(Protocol):
     """Sends requests; pools connections."""
 
-    def open(
-        self, request: HttpRequest, trace: Trace, *, own_connection: bool = False
-    ) -> AbstractAsyncContextManager[Exchange]:
-        """Send a request once and wait for the head of its answer.
-
-        Leaving the context before the body has ended gives the connection up.
+    async def send(self, request: HttpRequest, trace: Trace, *, own_connection: bool = False) -> Exchange:
+        """Send a request once and wait for the head of its answer; the caller closes the exchange.
 
         Args:
             request: sent exactly as it is.
