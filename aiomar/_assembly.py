@@ -11,15 +11,15 @@ import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from importlib.metadata import version
 from pathlib import Path
 
 import attrs
 
 from aiomar._config import OmarConfig
-from aiomar._downloads import Downloader, Wanted
-from aiomar._retry import Waiting, with_retries
+from aiomar._downloads import Destination, Downloader, Wanted
+from aiomar._retry import Operations, Waiting, with_retries
 from aiomar._session import Session
 from aiomar._threads import Threads
 from aiomar._uploads import Uploader
@@ -42,14 +42,17 @@ from aiomar.transfer import (
     Selections,
     SessionEnded,
     plan_jobs,
+    real_directory,
     run_jobs,
 )
-from aiomar.transport import AiohttpTransport, ThreadsResolver, Transport
+from aiomar.transport import AiohttpTransport, LeanTransport, ThreadsResolver, Transport, Wiring, lean_is_usable
 
 _log = logging.getLogger("aiomar")
 _THREADS = 4
 # More workers than places: while some wait for a disk or for their next attempt, the others use the network.
 _WORKERS_PER_PLACE = 2
+# How long closing waits for ranges; they end within a few turns of the loop unless a disk hangs.
+_PATIENCE = 5.0
 
 
 def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None) -> Parts:
@@ -57,14 +60,7 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
     waiting = Waiting()
     threads = Threads(_THREADS)
     notify = _notifier(observer)
-    transport = AiohttpTransport(
-        context=context,
-        timeouts=config.timeouts,
-        user_agent=config.user_agent or f"aiomar/{version('aiomar')}",
-        server_hostname=config.trust.server_hostname,
-        proxy=config.proxy,
-        resolver=ThreadsResolver(threads),
-    )
+    transport = _transport(config, context, threads)
     session = Session(
         transport=transport,
         login_request=build_login(config.environment),
@@ -73,6 +69,7 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         login_attempt=_login_attempt(config, waiting, notify),
         on_ended=lambda: notify(SessionEnded(config.environment.name)),
     )
+    operations = Operations(config.timeouts.operation)
     disk = Disk(threads, durable=config.durable)
     downloader = Downloader(
         environment=config.environment,
@@ -81,10 +78,9 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         limiter=Limiter(config.concurrency),
         policy=config.retry,
         waiting=waiting,
-        operation_seconds=config.timeouts.operation,
+        operations=operations,
         rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
-        notify=notify,
-        observed=observer is not None,
+        notify=notify if observer else None,
     )
     uploader = Uploader(
         environment=config.environment,
@@ -92,11 +88,12 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         transport=transport,
         threads=threads,
         limits=config.limits,
-        operation_seconds=config.timeouts.operation,
+        operations=operations,
         notify=notify,
     )
     return Parts(
         workers=config.concurrency * _WORKERS_PER_PLACE,
+        operations=operations,
         threads=threads,
         transport=transport,
         session=session,
@@ -105,6 +102,20 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         uploader=uploader,
         notify=notify,
     )
+
+
+def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) -> Transport:
+    """Take the short way unless a proxy, or an aiohttp that has changed inside, asks for the long one."""
+    wiring = Wiring(
+        context=context,
+        timeouts=config.timeouts,
+        user_agent=config.user_agent or f"aiomar/{version('aiomar')}",
+        server_hostname=config.trust.server_hostname,
+        resolver=ThreadsResolver(threads),
+    )
+    if config.proxy is None and lean_is_usable():
+        return LeanTransport(wiring)
+    return AiohttpTransport(wiring, proxy=config.proxy)
 
 
 def _notifier(observer: Observer | None) -> Callable[[Event], None]:
@@ -151,6 +162,7 @@ class Parts:
     """Everything that lives as long as an open client."""
 
     workers: int
+    operations: Operations
     threads: Threads
     transport: Transport
     session: Session
@@ -171,6 +183,15 @@ class Parts:
         if self._process != os.getpid() or self._loop is not asyncio.get_running_loop():
             raise UsageError("the client belongs to another process or event loop: make one client for each")
 
+    async def prepare(self, directory: Path) -> None:
+        """Make a directory ready for downloads.
+
+        Raises:
+            UsageError: the client is closed.
+        """
+        async with self.operations.limit():
+            await self.disk.sweep(directory)
+
     async def iterate(
         self, selections: Selections, request: RangeRequest, directory: Path, *, allow_unverified: bool
     ) -> AsyncGenerator[SavedFile | FailedDownload]:
@@ -178,15 +199,16 @@ class Parts:
         started = time.monotonic()
         files = failures = size = 0
         wanted = Wanted(file_format=request.file_format, time_type=request.time_type, allow_unverified=allow_unverified)
+        destination = Destination(directory=real_directory(directory), overwrite=True)
 
         async def fetch(job: DownloadJob) -> SavedFile | FailedDownload:
-            return await self.downloader.save(job, wanted)
+            return await self.downloader.save(job, wanted, destination)
 
         def own(task: asyncio.Task[None]) -> None:
             self._ranges.add(task)
             task.add_done_callback(self._ranges.discard)
 
-        await self.disk.sweep(directory)
+        await self.prepare(directory)
         self.notify(
             RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
         )
@@ -202,12 +224,14 @@ class Parts:
         self.notify(RangeFinished(files, failures, size, time.monotonic() - started))
 
     async def aclose(self) -> None:
-        """End ranges and logins, close connections, let the threads go."""
-        ranges = list(self._ranges)
-        for task in ranges:
-            task.cancel()
-        if ranges:
-            await asyncio.wait(ranges)
-        await self.session.aclose()
-        await self.transport.aclose()
-        self.threads.close()
+        """End ranges, operations and logins, close connections, let the threads go; also when cancelled on the way."""
+        self.operations.close()
+        async with AsyncExitStack() as stack:
+            stack.callback(self.threads.close)
+            stack.push_async_callback(self.transport.aclose)
+            stack.push_async_callback(self.session.aclose)
+            stack.push_async_callback(self.operations.aclose)
+            for task in self._ranges:
+                task.cancel()
+            if self._ranges:
+                await asyncio.wait(self._ranges, timeout=_PATIENCE)

@@ -11,8 +11,8 @@ from typing import Literal, Self
 
 from aiomar._assembly import Parts, assemble
 from aiomar._config import OmarConfig
-from aiomar._downloads import Wanted
-from aiomar._retry import operation_limit, unwrapped
+from aiomar._downloads import Destination, Wanted
+from aiomar._retry import unwrapped
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError, UsageError
 from aiomar.protocol import FileFormat, Selection, Span, TimeType, UploadReceipt, check_file_name, file_name
@@ -30,6 +30,7 @@ from aiomar.transfer import (
     check_kinds,
     check_selection,
     plan_jobs,
+    real_directory,
 )
 from aiomar.transport import build_context
 
@@ -96,7 +97,7 @@ class OmarClient:
             ExchangeError: anything else that went wrong on the way.
         """
         parts = self._ready()
-        async with operation_limit(self._config.timeouts.operation):
+        async with parts.operations.limit():
             with unwrapped():
                 await parts.session.lease()
 
@@ -139,12 +140,11 @@ class OmarClient:
             check_file_name(name)
         chosen = name or file_name(selection, span, file_format=file_format, time_type=time_type)
         directory = check_directory(into, make=True)
-        await parts.disk.sweep(directory)
+        await parts.prepare(directory)
         outcome = await parts.downloader.save(
             DownloadJob(selection=selection, start=start, end=end, path=directory / chosen),
-            Wanted(
-                file_format=file_format, time_type=time_type, allow_unverified=allow_unverified, overwrite=overwrite
-            ),
+            Wanted(file_format=file_format, time_type=time_type, allow_unverified=allow_unverified),
+            Destination(directory=real_directory(directory), overwrite=overwrite),
         )
         if isinstance(outcome, FailedDownload):
             raise outcome.error from outcome.error.__cause__
@@ -210,7 +210,7 @@ class OmarClient:
             days_per_file: split the range into files of so many days, counted from `start`.
             resume: reuse files that are known to be there already; none is known yet, as no catalogue is kept.
             max_age: do not reuse files that are older than this.
-            errors: ``"raise"`` a `PartialDownloadError` when a download failed, or ``"collect"`` failures in the report.
+            errors: ``"raise"`` a `PartialDownloadError` when one failed, or ``"collect"`` failures in the report.
             allow_unverified: save bodies that nothing proves to be whole.
 
         Raises:

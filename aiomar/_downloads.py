@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import attrs
 
-from aiomar._retry import Waiting, operation_limit, unwrapped, with_retries
-from aiomar._session import DataAnswer, Session
+from aiomar._retry import Operations, Waiting, unwrapped, with_retries
+from aiomar._session import Session
 from aiomar.errors import ExchangeError, OmarError
 from aiomar.protocol import Environment, FileFormat, Selection, Span, TimeType, build_download
 from aiomar.transfer import (
@@ -26,11 +26,13 @@ from aiomar.transfer import (
     Event,
     FailedDownload,
     Limiter,
+    PartFile,
     RetryPolicy,
     SavedFile,
     check_final,
     held,
 )
+from aiomar.transport import Exchange
 
 _T = TypeVar("_T")
 
@@ -42,7 +44,15 @@ class Wanted:
     file_format: FileFormat
     time_type: TimeType
     allow_unverified: bool
-    overwrite: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """Where the files of a call go."""
+
+    directory: str
+    """Its one true name, see `real_directory`."""
+    overwrite: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -56,10 +66,9 @@ class Downloader:
         limiter: how many downloads are under way at once.
         policy: what is repeated.
         waiting: clock, sleep and random numbers.
-        operation_seconds: how long one download may take with its retries; `None` for no limit.
+        operations: bounds each download with its retries, and ends it when the client closes.
         rules: size and rate of bodies.
-        notify: tells the observer.
-        observed: whether there is an observer, so that progress is not counted for nobody.
+        notify: tells the observer; `None` if there is none, so that nothing is counted for nobody.
     """
 
     environment: Environment
@@ -68,12 +77,11 @@ class Downloader:
     limiter: Limiter
     policy: RetryPolicy
     waiting: Waiting
-    operation_seconds: float | None
+    operations: Operations
     rules: BodyRules
-    notify: Callable[[Event], None]
-    observed: bool
+    notify: Callable[[Event], None] | None
 
-    async def save(self, job: DownloadJob, wanted: Wanted) -> SavedFile | FailedDownload:
+    async def save(self, job: DownloadJob, wanted: Wanted, destination: Destination) -> SavedFile | FailedDownload:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
         started = self.waiting.clock()
         attempts = 0
@@ -81,17 +89,18 @@ class Downloader:
         async def once(number: int) -> SavedFile:
             nonlocal attempts
             attempts = number
-            async with self.limiter:
-                return await self._fetch(job, wanted)
+            return await self._store(job, wanted, self.disk.part(job.path, overwrite=destination.overwrite))
 
-        self.notify(DownloadStarted(job.selection, job.start, job.end, job.path))
+        if self.notify:
+            self.notify(DownloadStarted(job.selection, job.start, job.end, job.path))
         try:
-            with held(job.path):
-                check_final(job.path, overwrite=wanted.overwrite)
-                async with operation_limit(self.operation_seconds):
-                    file = await self._repeat(once, job.selection, Span(job.start, job.end))
+            with held(destination.directory, job.path.name):
+                check_final(job.path, overwrite=destination.overwrite)
+                async with self.operations.limit():
+                    file = await self._repeat(once, job.selection, job.start, job.end)
         except OmarError as error:
-            self.notify(DownloadFailed(job.selection, job.start, job.end, job.path, error, attempts))
+            if self.notify:
+                self.notify(DownloadFailed(job.selection, job.start, job.end, job.path, error, attempts))
             return FailedDownload(
                 selection=job.selection,
                 start=job.start,
@@ -101,68 +110,67 @@ class Downloader:
                 error=error,
                 attempts=attempts,
             )
-        self.notify(DownloadFinished(file, self.waiting.clock() - started, attempts))
+        if self.notify:
+            self.notify(DownloadFinished(file, self.waiting.clock() - started, attempts))
         return file
 
     @asynccontextmanager
     async def stream(self, selection: Selection, span: Span, wanted: Wanted) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open one download for reading; repeats end where the first piece is handed out."""
 
-        async def once(_: int) -> DataAnswer:
-            return await self._ask(selection, span, wanted)
+        async def once(_: int) -> tuple[Exchange, Body]:
+            return await self._open(selection, span, wanted)
 
-        async with operation_limit(self.operation_seconds), self.limiter:
-            answer = await self._repeat(once, selection, span)
+        async with self.operations.limit(), self.limiter:
+            exchange, body = await self._repeat(once, selection, span.start, span.end)
             try:
-                yield aiter(self._body(answer, wanted))
+                yield aiter(body)
             finally:
-                await answer.aclose()
+                exchange.close()
 
-    async def _repeat(self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span) -> _T:
+    async def _repeat(
+        self, once: Callable[[int], Awaitable[_T]], selection: Selection, start: dt.date, end: dt.date
+    ) -> _T:
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
-            self.notify(DownloadRetrying(selection, span.start, span.end, error, number, wait))
+            if self.notify:
+                self.notify(DownloadRetrying(selection, start, end, error, number, wait))
 
-        deadline = None if self.operation_seconds is None else self.waiting.clock() + self.operation_seconds
+        seconds = self.operations.seconds
+        deadline = None if seconds is None else self.waiting.clock() + seconds
         with unwrapped():
             return await with_retries(
                 once, policy=self.policy, waiting=self.waiting, deadline=deadline, on_retry=on_retry
             )
 
-    async def _ask(self, selection: Selection, span: Span, wanted: Wanted) -> DataAnswer:
+    async def _open(self, selection: Selection, span: Span, wanted: Wanted) -> tuple[Exchange, Body]:
         request = build_download(
             self.environment, selection, span, file_format=wanted.file_format, time_type=wanted.time_type
         )
-        return await self.session.ask(request)
-
-    def _body(self, answer: DataAnswer, wanted: Wanted) -> Body:
-        return Body(
-            answer.exchange.head,
-            answer.beginning,
-            sniffer=answer.sniffer,
-            read=answer.exchange.read,
-            file_format=wanted.file_format,
-            allow_unverified=wanted.allow_unverified,
-            rules=self.rules,
-        )
-
-    async def _fetch(self, job: DownloadJob, wanted: Wanted) -> SavedFile:
-        """One attempt: ask, judge, store, prove, publish, in that order."""
-        answer = await self._ask(job.selection, Span(job.start, job.end), wanted)
-        part = self.disk.part(job.path, overwrite=wanted.overwrite)
+        answer = await self.session.ask(request)
         try:
-            body = self._body(answer, wanted)
-            async for piece in body:
-                await part.write(piece)
-                if self.observed:
-                    self.notify(DownloadProgress(job.path, body.received, body.expected))
+            body = Body(
+                answer.exchange.head,
+                answer.beginning,
+                sniffer=answer.sniffer,
+                read=answer.exchange.read,
+                file_format=wanted.file_format,
+                allow_unverified=wanted.allow_unverified,
+                rules=self.rules,
+            )
+        except BaseException:
+            answer.exchange.close()
+            raise
+        return answer.exchange, body
+
+    async def _store(self, job: DownloadJob, wanted: Wanted, part: PartFile) -> SavedFile:
+        """One attempt: ask, judge, store, prove, publish; its place is free again while the disk is waited for."""
+        try:
+            async with self.limiter:
+                body = await self._receive(job, wanted, part)
             fetched_at = dt.datetime.now(dt.UTC)
-            await answer.aclose()
             sha256 = await part.commit()
         finally:
-            try:
-                await part.discard()
-            finally:
-                await answer.aclose()
+            await part.discard()
         return SavedFile(
             path=job.path,
             size=part.size,
@@ -175,3 +183,14 @@ class Downloader:
             fetched_at=fetched_at,
             completeness=body.completeness,
         )
+
+    async def _receive(self, job: DownloadJob, wanted: Wanted, part: PartFile) -> Body:
+        exchange, body = await self._open(job.selection, Span(job.start, job.end), wanted)
+        try:
+            while piece := await body.read():
+                await part.write(piece)
+                if self.notify:
+                    self.notify(DownloadProgress(job.path, body.received, body.expected))
+        finally:
+            exchange.close()
+        return body

@@ -6,15 +6,17 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 import attrs
 
-from aiomar.errors import DeadlineError, ExchangeError
+from aiomar.errors import DeadlineError, ExchangeError, UsageError
 from aiomar.transfer import RetryPolicy
 
 _T = TypeVar("_T")
+# How long `Operations.aclose` waits for what it ended: a few turns of the loop, unless a disk hangs.
+_PATIENCE = 5.0
 
 
 class GivenUpError(Exception):
@@ -34,24 +36,71 @@ def unwrapped() -> Iterator[None]:
         raise wrapper.error from wrapper.error.__cause__
 
 
-@asynccontextmanager
-async def operation_limit(seconds: float | None) -> AsyncIterator[None]:
-    """Bound one download or upload with its retries and logins.
+class Operations:
+    """What is under way in the tasks of the client's callers: each bounded in time, all ended when the client closes.
 
-    Raises:
-        DeadlineError: phase ``"operation"``.
+    Args:
+        seconds: how long one download or upload may take with its retries and logins; `None` for no limit.
     """
-    scope = asyncio.timeout(seconds)
-    try:
-        async with scope:
-            yield
-    except TimeoutError as error:
-        if not scope.expired():
-            raise
-        raise DeadlineError(
-            f"not done within {seconds:g} s, retries included: try again later, or raise Timeouts.operation",
-            phase="operation",
-        ) from error
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._under_way: dict[asyncio.Timeout, asyncio.Task[object] | None] = {}
+        self._one_less = asyncio.Event()
+        self._closed = False
+
+    @asynccontextmanager
+    async def limit(self) -> AsyncIterator[None]:
+        """Carry out one operation.
+
+        Raises:
+            DeadlineError: phase ``"operation"``.
+            UsageError: the client is closed, or was closed in the meantime.
+        """
+        self.check()
+        scope = asyncio.timeout(self.seconds)
+        self._under_way[scope] = asyncio.current_task()
+        try:
+            async with scope:
+                yield
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            self.check()
+            raise DeadlineError(
+                f"not done within {self.seconds:g} s, retries included: try again later, or raise Timeouts.operation",
+                phase="operation",
+            ) from error
+        finally:
+            del self._under_way[scope]
+            self._one_less.set()
+
+    def check(self) -> None:
+        """Do nothing while the client is open.
+
+        Raises:
+            UsageError: it is closed.
+        """
+        if self._closed:
+            raise UsageError("the client was closed before this had ended: keep it open until everything is done")
+
+    def close(self) -> None:
+        """Let nothing begin any more."""
+        self._closed = True
+
+    async def aclose(self) -> None:
+        """End what is under way and wait for it, save what the calling task itself is in the middle of."""
+        self.close()
+        me, now = asyncio.current_task(), asyncio.get_running_loop().time()
+        others = {scope for scope, task in self._under_way.items() if task is not me}
+        for scope in others:
+            if not scope.expired():
+                scope.reschedule(now)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while others & self._under_way.keys():
+                    self._one_less.clear()
+                    await self._one_less.wait()
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ Sessions are opened on demand and never kept alive by background traffic (SUB/DL
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -48,6 +49,10 @@ _REFUSED = frozenset({401, 403})
 _CERTIFICATE_STATUSES = frozenset({400, 495, 496})
 # Blanks in front of a page are held back up to this many bytes; beyond it they are passed on and judged on the way.
 _HELD = 65_536
+# Pages are of one kind when their titles differ in numbers only; a server whose titles differ more than this tells its
+# pages apart by file, and a login for each would help nobody.
+_NUMBERS = re.compile(r"[0-9]+")
+_MOST_KINDS = 3
 
 
 @attrs.frozen
@@ -59,7 +64,8 @@ class Lease:
 
     def apply(self, request: HttpRequest) -> HttpRequest:
         """Give the request with the cookie; requests are only ever made for the session's two origins."""
-        return attrs.evolve(request, headers=(*request.headers, ("Cookie", self.cookie)))
+        headers = (*request.headers, ("Cookie", self.cookie))
+        return HttpRequest(request.method, request.origin, request.target, headers, request.body)
 
 
 @attrs.frozen
@@ -86,6 +92,10 @@ class _Page:
 
     title: str
     excerpt: str
+
+    @property
+    def kind(self) -> str:
+        return _NUMBERS.sub("0", self.title)
 
     def error(self) -> UnexpectedPageError:
         named = f'"{self.title}"' if self.title else "without a title"
@@ -135,7 +145,7 @@ class Session:
         self._generation = 0
         self._login: asyncio.Task[Lease] | None = None
         self._doubt = asyncio.Lock()
-        self._hopeless_titles: set[str] = set()
+        self._hopeless: set[str] = set()
 
     async def lease(self) -> Lease:
         """Give the current session, logging in first if there is none; all who wait share one login.
@@ -159,13 +169,13 @@ class Session:
         """Say that the session of this lease is over; a newer one is left alone."""
         if self._lease == lease:
             self._lease = None
-            self._hopeless_titles.clear()
+            self._hopeless.clear()
             self._on_ended()
 
     def _forget_if_old(self) -> None:
         if self._lease and self._max_age and self._clock() - self._opened_at >= self._max_age.total_seconds():
             self._lease = None
-            self._hopeless_titles.clear()
+            self._hopeless.clear()
 
     async def _log_in(self) -> Lease:
         cookie = await self._login_attempt(self._ask_for_cookie)
@@ -207,7 +217,7 @@ class Session:
     async def ask(self, request: HttpRequest) -> DataAnswer:
         """Ask for data under the session; log in and ask once more when the server has forgotten it.
 
-        A page that is not recognised may be a login page that nobody has seen yet, so the first of its title gets the
+        A page that is not recognised may be a login page that nobody has seen yet, so the first of its kind gets the
         same second chance, one at a time; when it comes again, every later one is an error at once.
 
         Raises:
@@ -223,7 +233,7 @@ class Session:
             self.end(lease)
             return await self._ask_again(request)
         async with self._doubt:
-            if answer.title in self._hopeless_titles:
+            if answer.kind in self._hopeless or len(self._hopeless) >= _MOST_KINDS:
                 raise answer.error()
             if self._lease == lease:
                 self._lease = None
@@ -235,7 +245,7 @@ class Session:
             return answer
         if isinstance(answer, _LoginWanted):
             raise LoginError("the server asks for a login again right after a fresh one: check the account")
-        self._hopeless_titles.add(answer.title)
+        self._hopeless.add(answer.kind)
         raise answer.error()
 
     async def _ask_once(self, request: HttpRequest, lease: Lease) -> DataAnswer | _LoginWanted | _Page:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import attrs
 
-from aiomar._retry import operation_limit, unwrapped
+from aiomar._retry import Operations, unwrapped
 from aiomar._session import Lease, Session, read_page
 from aiomar._threads import Threads
 from aiomar._types import PathLike
-from aiomar.errors import ExchangeError, LoginError, OmarError, OutcomeUnknownError, UsageError
+from aiomar.errors import LoginError, OmarError, OutcomeUnknownError, ReceiptMismatchError, UsageError
 from aiomar.protocol import Environment, ReceiptFacts, UploadLimits, UploadReceipt, build_upload, printable
 from aiomar.submissions import LoginInstead, Submission, judge_upload, read_source, unknown
 from aiomar.transfer import Event, FailedUpload, UploadFailed, UploadFinished, UploadReport, UploadStarted
@@ -47,7 +47,7 @@ class Uploader:
         transport: sends.
         threads: where sources and pages are read.
         limits: what a file must keep to.
-        operation_seconds: how long one upload may take with its login; `None` for no limit.
+        operations: bounds each upload with its login, and ends it when the client closes.
         notify: tells the observer.
         wall_clock: seconds since the epoch.
         turn: held while a file is under way.
@@ -58,7 +58,7 @@ class Uploader:
     transport: Transport
     threads: Threads
     limits: UploadLimits
-    operation_seconds: float | None
+    operations: Operations
     notify: Callable[[Event], None]
     wall_clock: Callable[[], float] = time.time
     turn: asyncio.Lock = attrs.field(factory=asyncio.Lock)
@@ -69,7 +69,7 @@ class Uploader:
         Raises:
             OmarError: see `OmarClient.upload`.
         """
-        submission = await self.threads.run(read_source, source, name, self.limits)
+        submission = await self._read(source, name)
         async with self.turn:
             started = time.monotonic()
             submitted_at = dt.datetime.fromtimestamp(self.wall_clock(), dt.UTC)
@@ -96,7 +96,7 @@ class Uploader:
         failures: list[FailedUpload] = []
         for source in sources:
             try:
-                await self.threads.run(read_source, source, None, self.limits)
+                await self._read(source, None)
                 good.append(Path(source))
             except UsageError as error:
                 failures.append(FailedUpload(Path(source), error))
@@ -110,20 +110,28 @@ class Uploader:
                 receipts.append(await self.upload(source, None))
             except OmarError as error:
                 failures.append(FailedUpload(source, error))
-                if isinstance(error, OutcomeUnknownError):
+                if isinstance(error, OutcomeUnknownError | ReceiptMismatchError):
                     break
         return UploadReport(tuple(receipts), tuple(failures), tuple(waiting))
+
+    async def _read(self, source: PathLike, name: str | None) -> Submission:
+        async with self.operations.limit():
+            return await self.threads.run(read_source, source, name, self.limits)
 
     async def _guarded(self, submission: Submission) -> ReceiptFacts:
         """Turn whatever goes wrong after the first byte into an unknown outcome."""
         journey = _Journey()
         try:
-            async with operation_limit(self.operation_seconds):
+            async with self.operations.limit():
                 return await self._submit(submission, journey)
-        except ExchangeError as error:
+        except OutcomeUnknownError:
+            raise
+        except Exception as error:
+            # Also what nobody thought of: a mistake of ours does not tell what the server did with the file.
             if journey.trace.phase == "connect":
                 raise
-            raise unknown(submission, journey.trace.phase, str(error)) from error
+            cause = str(error) if isinstance(error, OmarError) else type(error).__name__
+            raise unknown(submission, journey.trace.phase, cause) from error
         except asyncio.CancelledError as error:
             if journey.trace.phase != "connect":
                 error.add_note(f"{submission.name!a} was being sent and may have been taken")

@@ -7,6 +7,7 @@ name's length here is the length that the server counts.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import attrs
 
@@ -31,6 +32,10 @@ def _natural(_instance: object, attribute: attrs.Attribute[int], value: object) 
         raise ConfigError(f"UploadLimits.{attribute.name} must be a whole number of at least 1, not {value!r:.40}")
 
 
+def _as_tuple(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(items)
+
+
 def _dotted(_instance: object, _attribute: attrs.Attribute[tuple[str, ...]], value: tuple[object, ...]) -> None:
     if not value or not all(isinstance(item, str) and item.startswith(".") and item != "." for item in value):
         raise ConfigError("UploadLimits.extensions must be texts that begin with a dot, such as ('.csv', '.dat')")
@@ -52,7 +57,7 @@ class UploadLimits:
 
     max_bytes: int = attrs.field(default=_MAX_BYTES, validator=_natural)
     max_name: int = attrs.field(default=_MAX_NAME, validator=_natural)
-    extensions: tuple[str, ...] = attrs.field(default=_EXTENSIONS, converter=tuple, validator=_dotted)
+    extensions: tuple[str, ...] = attrs.field(default=_EXTENSIONS, converter=_as_tuple, validator=_dotted)
 
     def check_name(self, name: str) -> None:
         """Hold a file name to SUB 3.2.2.

@@ -193,7 +193,7 @@ def _is_address(text: str | None) -> bool:
         return False
 
 
-def _origin(text: object) -> str:
+def _origin(text: str) -> str:
     return str(parse_origin(text))
 
 
@@ -268,7 +268,7 @@ class HttpRequest:
     origin: Origin
     target: str
     """Path and query, already percent-encoded; never encoded again."""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)  # the cookie is among them
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
     @property
@@ -283,13 +283,20 @@ class ResponseHead:
 
     status: int
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    _by_name: dict[str, list[str]] = attrs.field(init=False, repr=False, eq=False)
+
+    @_by_name.default
+    def _index(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.lower(), []).append(value)
+        return found
 
     def all(self, name: str) -> list[str]:
         """Give every value of a header, in wire order."""
-        wanted = name.casefold()
-        return [value for key, value in self.headers if key.casefold() == wanted]
+        return self._by_name.get(name.lower(), [])
 
     def first(self, name: str) -> str | None:
         """Give the first value of a header, or `None`."""
-        values = self.all(name)
+        values = self._by_name.get(name.lower())
         return values[0] if values else None

@@ -31,7 +31,7 @@ _SAVED = re.compile(
 _FILE = rf"(?<![A-Za-z])Fil?e{_GAP}*+"
 _SIZE = re.compile(
     rf"{_FILE}Size{_GAP}*+(?:\(?(?:in )?bytes\)?{_GAP}*+)?[:=#]?+{_GAP}*+"
-    rf"([0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]{{1,18}})(?![0-9]|[.,][0-9]|{_GAP}*+[KMG]i?B\b)",
+    rf"([0-9]{{1,3}}(?:,[0-9]{{3}}){{1,5}}|[0-9]{{1,18}})(?![0-9]|[.,][0-9]|{_GAP}*+[KMG]i?B\b)",
     re.IGNORECASE,
 )
 _FILE_ID = re.compile(rf"{_FILE}Id\b{_GAP}*+[:=#]?+{_GAP}*+([0-9]{{1,18}})(?!\w|[.-]\w)", re.IGNORECASE)

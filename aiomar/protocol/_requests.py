@@ -17,8 +17,6 @@ LOGIN_PROGRAM = "fr_top.jsp"
 UPLOAD_PROGRAM = "uploadProcess.jsp"
 """SUB 3.1: the upload meter data file program."""
 
-_SAFE_IN_FILE_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-
 
 def build_login(environment: Environment) -> HttpRequest:
     """Ask for the authentication page, which gives the session cookie (SUB 3.1.1.2)."""
@@ -63,9 +61,8 @@ def file_name(selection: Selection, span: Span, *, file_format: FileFormat, time
 
     An id that is not safe in a file name is percent-encoded, so two ids never share a name.
     """
-    identifier = "".join(
-        chr(byte) if byte in _SAFE_IN_FILE_NAME else f"%{byte:02X}" for byte in selection.id.encode("utf-8")
-    )
+    # `quote` leaves "~" alone as well, which is not in the contract's list.
+    identifier = quote(selection.id, safe="").replace("~", "%7E")
     days = "_".join(day.isoformat().replace("-", "") for day in (span.start, span.end))
     return f"{selection.kind}-{identifier}_{days}_{time_type.value.lower()}{file_format.suffix}"
 

@@ -139,8 +139,8 @@ def retry_after(value: str | None, *, now: float) -> float | None:
 
 def framing(head: ResponseHead) -> Framing:
     """Tell how the body's end is known; conflicting or malformed lengths never come this far."""
-    codings = ",".join(head.all("Transfer-Encoding")).casefold().split(",")
-    if codings[-1].strip() == "chunked":
+    codings = head.all("Transfer-Encoding")
+    if codings and codings[-1].rpartition(",")[2].strip().casefold() == "chunked":
         return "chunked"
     return "length" if head.first("Content-Length") is not None else "close"
 

@@ -56,11 +56,6 @@ def judge_upload(  # noqa: PLR0911 - a list of cases, read from top to bottom
     Returns:
         What the receipt says, checked against what was sent; or that a login is wanted; or an error to raise.
     """
-    location = redirect_location(head)
-    if location is not None:
-        if is_login_location(location):
-            return LoginInstead()
-        return unknown(submission, "response", f"the server points to {printable(location)}", {"status": head.status})
     if len(page) > PAGE_LIMIT:
         return unknown(submission, "page", "the answer is too long for a receipt", {"status": head.status})
     seen = read_upload_page(page, submission.name)
@@ -73,7 +68,12 @@ def judge_upload(  # noqa: PLR0911 - a list of cases, read from top to bottom
             "submit it again",
             reason=seen.reason,
         )
-    if seen.login:
+    location = redirect_location(head)
+    if location is not None:
+        if is_login_location(location):
+            return LoginInstead()
+        return unknown(submission, "response", f"the server points to {printable(location)}", facts)
+    if seen.login and head.status < 500:  # noqa: PLR2004 - a server that broke down may have taken the file before
         return LoginInstead()
     if 400 <= head.status < 500:  # noqa: PLR2004 - 4xx
         return status_error(head, now=now)

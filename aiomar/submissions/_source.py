@@ -30,13 +30,13 @@ def read_source(source: PathLike, name: str | None, limits: UploadLimits) -> Sub
     """
     path = Path(os.fspath(source))
     sent_name = path.name if name is None else name
-    limits.check_name(sent_name)
     try:
         # Non-blocking, so that a pipe without a writer is refused and not waited for.
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise SourceError(f"{path} is not a file: give a meter data file")
+            limits.check_name(sent_name)
             limits.check_size(sent_name, os.fstat(fd).st_size)
             content = file.read(limits.max_bytes + 1)
     except (OSError, ValueError) as error:

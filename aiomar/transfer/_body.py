@@ -7,7 +7,8 @@ proof; without it nobody can tell it from one that was cut, and it is an error u
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import attrs
 
@@ -63,7 +64,7 @@ class Body:
         allow_unverified: bool,
         rules: BodyRules,
     ) -> None:
-        self._beginning = beginning
+        self._beginning = deque(beginning)
         self._sniffer = sniffer
         self._read = read
         self._allow_unverified = allow_unverified
@@ -73,11 +74,13 @@ class Body:
         self._window_start = rules.clock()
         self._window_bytes = 0
         self.expected = announced_length(head)
+        if self.expected is not None and self.expected > rules.largest:
+            raise self._too_large(self.expected)
         self.received = 0
         self.completeness: Completeness = "unverified"
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces as they came.
+    async def read(self) -> bytes:
+        """Give the next piece as it came; empty once, and only if the body is whole.
 
         Raises:
             TruncatedBodyError: the body was cut, or nothing proves that it is whole.
@@ -85,17 +88,22 @@ class Body:
             DeadlineError: phase ``"read"`` or ``"rate"``.
             UnexpectedPageError: it turned out to be a page after a very long run of blanks.
         """
-        if self.expected is not None and self.expected > self._rules.largest:
-            raise self._too_large(self.expected)
-        for piece in self._beginning:
-            self._take(piece)
-            yield piece
-        while piece := await self._read():
+        if self._beginning:
+            piece = self._beginning.popleft()
+        else:
+            piece = await self._read()
+            if not piece:
+                self._finish()
+                return piece
             if self._sniffer is not None:
                 self._sniff(self._sniffer, piece)
-            self._take(piece)
+        self._take(piece)
+        return piece
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        """Give the pieces one by one; see `read`."""
+        while piece := await self.read():
             yield piece
-        self._finish()
 
     def _take(self, piece: bytes) -> None:
         self.received += len(piece)

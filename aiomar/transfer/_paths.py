@@ -64,20 +64,29 @@ def check_final(path: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def held(directory: str, name: str) -> Iterator[None]:
     """Hold a final path for one download.
+
+    Args:
+        directory: as `real_directory` gives it.
+        name: the file's name.
 
     Raises:
         DestinationError: another download of this process holds it.
     """
-    key = os.path.normcase(path.parent.resolve() / path.name)
+    key = os.path.normcase(f"{directory}{os.sep}{name}")
     if key in _in_use:
-        raise DestinationError(f"another download to {path} is under way: wait for it or choose another name")
+        raise DestinationError(f"another download to {key} is under way: wait for it or choose another name")
     _in_use.add(key)
     try:
         yield
     finally:
         _in_use.discard(key)
+
+
+def real_directory(directory: Path) -> str:
+    """Give a directory's one true name, by which two ways to it are known to be the same; asked once per call."""
+    return os.path.realpath(directory)
 
 
 def _reason(error: OSError | ValueError) -> str:

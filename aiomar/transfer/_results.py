@@ -16,6 +16,10 @@ Completeness = Literal["length", "chunked", "content", "unverified"]
 """What proves that a body is whole: its announced length, its chunks, its content, or nothing."""
 
 
+def _count(values: Sequence[object]) -> str:
+    return f"<{len(values)}>"
+
+
 @attrs.frozen
 class SavedFile:
     """One data file on disk, complete (DL 3.3)."""
@@ -84,8 +88,9 @@ class RangePlan:
 class RangeReport:
     """What became of a range."""
 
-    files: Sequence[SavedFile]
-    failures: Sequence[FailedDownload]
+    # Their text may be as long as the range, and asyncio prints results in unexpected places.
+    files: Sequence[SavedFile] = attrs.field(repr=_count)
+    failures: Sequence[FailedDownload] = attrs.field(repr=_count)
     elapsed: float
     """Seconds."""
 

@@ -2,6 +2,9 @@
 
 from aiomar.transport._aiohttp import AiohttpTransport
 from aiomar.transport._identity import ClientIdentity
+from aiomar.transport._lean import LeanTransport
+from aiomar.transport._lean import usable as lean_is_usable
+from aiomar.transport._pool import Wiring
 from aiomar.transport._resolver import ThreadsResolver
 from aiomar.transport._seam import Exchange, Timeouts, Trace, Transport
 from aiomar.transport._trust import LegacyTls, Trust, build_context
@@ -10,11 +13,14 @@ __all__ = [
     "AiohttpTransport",
     "ClientIdentity",
     "Exchange",
+    "LeanTransport",
     "LegacyTls",
     "ThreadsResolver",
     "Timeouts",
     "Trace",
     "Transport",
     "Trust",
+    "Wiring",
     "build_context",
+    "lean_is_usable",
 ]

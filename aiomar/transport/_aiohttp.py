@@ -5,42 +5,72 @@ upload's body again, anywhere), decompression (it takes a cut stream for a whole
 healthy transfers) and the environment's proxies.  Addresses go in as `yarl.URL(…, encoded=True)`, because it would
 write ``%2F`` as ``/``.
 
-The phase of an exchange is taken where aiohttp hands out a connection (`_Connector.connect`): before that nothing can
+The phase of an exchange is taken where aiohttp hands out a connection (`_TellingPool.connect`): before that nothing can
 have left, after it anything may have.  That moment also starts the wait for the first byte.
 
-aiohttp repeats a GET by itself when a pooled connection turns out to be dead; that is harmless and left to it.  A
-POST is never repeated, and uploads have a connection of their own.
+aiohttp repeats a GET by itself when its connection is lost without an answer.  That is left to it where a pooled
+connection turns out to be dead; on a new connection it would double every attempt of the retry policy, so it is kept
+from it (`_Attempt.guard`).  A POST is never repeated, and uploads have a connection of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import aiohttp
 import yarl
 
-from aiomar.errors import DeadlineError
-from aiomar.protocol import HttpRequest, ResponseHead
+from aiomar.errors import TransportError
+from aiomar.protocol import HttpRequest, Origin, ResponseHead
 from aiomar.transport._body_reader import BodyReader
-from aiomar.transport._failures import translate
-from aiomar.transport._seam import Exchange, Timeouts, Trace
+from aiomar.transport._failures import no_answer_in_time, no_connection_in_time, translate
+from aiomar.transport._pool import Pool, Wiring
+from aiomar.transport._seam import Exchange, Trace
 
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace as ForeignTrace
 
-# A pooled connection that was idle for longer is not used again; servers of the documents' time kept them for 15–60 s.
-_KEEP_ALIVE = 15.0
-_NAMES_KEPT = 300
 
-_ON_CONNECTED: ContextVar[Callable[[], None]] = ContextVar("aiomar_on_connected")
+class _LostError(aiohttp.ClientError):
+    """A new connection was lost without an answer; not one of the errors after which aiohttp begins anew."""
+
+    def __init__(self, error: aiohttp.ClientError) -> None:
+        super().__init__()
+        self.error = error
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Tells the request in whose context it runs when its connection is there."""
+class _Attempt:
+    """One request on its way."""
+
+    def __init__(self, trace: Trace, first_byte: float) -> None:
+        self.trace = trace
+        self._first_byte = first_byte
+        self._on_new = True  # as long as there is none
+        self.scope = asyncio.timeout(None)
+
+    def connected(self, *, new: bool) -> None:
+        """Note that from now on bytes may leave, and begin to wait for the first one that comes back."""
+        self._on_new = new
+        self.trace.phase = "request"
+        self.scope.reschedule(asyncio.get_running_loop().time() + self._first_byte)
+
+    async def guard(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Be aiohttp's middleware: let it repeat what was lost on a pooled connection, and nothing else."""
+        try:
+            return await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            if self._on_new:
+                raise _LostError(error) from error
+            raise
+
+
+_ATTEMPT: ContextVar[_Attempt] = ContextVar("aiomar_attempt")
+
+
+class _TellingPool(Pool):
+    """Tells the attempt in whose context it runs when its connection is there."""
 
     async def connect(
         self,
@@ -49,7 +79,7 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> aiohttp.connector.Connection:
         connection = await super().connect(req, traces, timeout)
-        _ON_CONNECTED.get()()
+        _ATTEMPT.get().connected(new=self.is_new(connection.protocol))
         return connection
 
 
@@ -59,48 +89,24 @@ class AiohttpTransport:
     Must be made inside the event loop that uses it.
 
     Args:
-        context: TLS with the client certificate; shared by every connection.
-        timeouts: the deadlines of each phase.
-        user_agent: sent with every request.
-        server_hostname: the name to expect in the server's certificate; `None` for the origin's host.
+        wiring: TLS, deadlines, names.
         proxy: ``http://host:port`` of a CONNECT proxy, or `None`.
-        resolver: looks up names.
     """
 
-    def __init__(
-        self,
-        *,
-        context: ssl.SSLContext,
-        timeouts: Timeouts,
-        user_agent: str,
-        server_hostname: str | None,
-        proxy: str | None,
-        resolver: aiohttp.abc.AbstractResolver,
-    ) -> None:
-        self._timeouts = timeouts
-        self._server_hostname = server_hostname
+    def __init__(self, wiring: Wiring, *, proxy: str | None) -> None:
+        self._timeouts = wiring.timeouts
+        self._server_hostname = wiring.server_hostname
         self._proxy = proxy
         self._answered = False
-        headers = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": "identity"}
 
         def session(*, single: bool) -> aiohttp.ClientSession:
-            connector = _Connector(
-                ssl=context,
-                limit=0,
-                ttl_dns_cache=_NAMES_KEPT,
-                resolver=resolver,
-                force_close=single,
-                keepalive_timeout=None if single else _KEEP_ALIVE,
-            )
             return aiohttp.ClientSession(
-                connector=connector,
+                connector=_TellingPool(wiring, single=single),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=headers,
+                headers={"User-Agent": wiring.user_agent, "Accept": "*/*", "Accept-Encoding": "identity"},
                 auto_decompress=False,
                 trust_env=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=None, connect=timeouts.connect, sock_connect=None, sock_read=None, ceil_threshold=1e9
-                ),
+                timeout=wiring.limits,
             )
 
         self._pooled = session(single=False)
@@ -121,15 +127,10 @@ class AiohttpTransport:
         )
 
     async def _send(self, request: HttpRequest, trace: Trace, session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
-        scope = asyncio.timeout(None)
-
-        def connected() -> None:
-            trace.phase = "request"
-            scope.reschedule(asyncio.get_running_loop().time() + self._timeouts.first_byte)
-
-        token = _ON_CONNECTED.set(connected)
+        attempt = _Attempt(trace, self._timeouts.first_byte)
+        token = _ATTEMPT.set(attempt)
         try:
-            async with scope:
+            async with attempt.scope:
                 return await session.request(
                     request.method,
                     yarl.URL(request.url, encoded=True),
@@ -138,23 +139,21 @@ class AiohttpTransport:
                     allow_redirects=False,
                     server_hostname=self._server_hostname,
                     proxy=self._proxy,
+                    middlewares=(attempt.guard,),
                 )
-        except aiohttp.ConnectionTimeoutError as error:
-            raise DeadlineError(
-                f"no connection to {request.origin} within {self._timeouts.connect:g} s: check the network, then try "
-                "again",
-                phase="connect",
-            ) from error
+        except _LostError as wrapper:
+            raise self._failure(wrapper.error, request.origin, attempt) from wrapper.error
         except (aiohttp.ClientError, OSError) as error:
-            if scope.expired():
-                raise DeadlineError(
-                    f"{request.origin} sent no answer within {self._timeouts.first_byte:g} s: try again, or raise "
-                    "Timeouts.first_byte",
-                    phase="first_byte",
-                ) from error
-            raise translate(error, origin=request.origin, phase=trace.phase, answered=self._answered) from error
+            raise self._failure(error, request.origin, attempt) from error
         finally:
-            _ON_CONNECTED.reset(token)
+            _ATTEMPT.reset(token)
+
+    def _failure(self, error: Exception, origin: Origin, attempt: _Attempt) -> TransportError:
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return no_connection_in_time(origin, self._timeouts)
+        if attempt.scope.expired():
+            return no_answer_in_time(origin, self._timeouts)
+        return translate(error, origin=origin, phase=attempt.trace.phase, answered=self._answered)
 
     async def aclose(self) -> None:
         """Close every connection at once; a peer that never says goodbye is not waited for."""

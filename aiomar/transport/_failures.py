@@ -13,9 +13,9 @@ import ssl
 
 import aiohttp
 
-from aiomar.errors import CertificateRejectedError, ConnectError, Hint, TransportError
+from aiomar.errors import CertificateRejectedError, ConnectError, DeadlineError, Hint, TransportError
 from aiomar.protocol import Origin, printable
-from aiomar.transport._seam import Phase
+from aiomar.transport._seam import Phase, Timeouts
 
 # Alerts that speak of the certificate we showed (RFC 8446, 6.2), in OpenSSL's spelling for either TLS version.
 _CERTIFICATE_ALERT = re.compile(
@@ -53,8 +53,11 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
         )
     tls = _tls_error(error)
     if tls is not None:
-        return _from_tls(tls, place)
-    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return _from_tls(tls, place, phase)
+    # Before there is a connection, only a proxy can send HTTP, or fail to.
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) or (
+        phase == "connect" and not isinstance(error, aiohttp.ClientConnectorError)
+    ):
         return ConnectError(f"the proxy made no connection to {place} ({_brief(error)}): check proxy=")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return ConnectError(f"the name of {place} cannot be resolved: check the network and the environment's origins")
@@ -73,17 +76,31 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
     return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
 
 
+def no_connection_in_time(origin: Origin, timeouts: Timeouts) -> DeadlineError:
+    """Say that name look-up, TCP and TLS took too long together."""
+    return DeadlineError(
+        f"no connection to {origin} within {timeouts.connect:g} s: check the network, then try again", phase="connect"
+    )
+
+
+def no_answer_in_time(origin: Origin, timeouts: Timeouts) -> DeadlineError:
+    """Say that the head of an answer took too long."""
+    return DeadlineError(
+        f"{origin} sent no answer within {timeouts.first_byte:g} s: try again, or raise Timeouts.first_byte",
+        phase="first_byte",
+    )
+
+
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
     """Find the TLS error under a foreign one: aiohttp keeps it as an attribute or as a cause."""
     for candidate in (getattr(error, "os_error", None), error.__cause__, error):
-        # Some of aiohttp's own are `ssl.SSLError` too, but empty ones.
-        foreign = isinstance(candidate, ssl.SSLError) and not isinstance(candidate, aiohttp.ClientError)
-        if foreign and not isinstance(candidate, _CUT):
+        # Some of aiohttp's own errors are an `ssl.SSLError` too, but an empty one.
+        if isinstance(candidate, ssl.SSLError) and not isinstance(candidate, (aiohttp.ClientError, *_CUT)):
             return candidate
     return None
 
 
-def _from_tls(error: ssl.SSLError, place: str) -> TransportError:
+def _from_tls(error: ssl.SSLError, place: str, phase: Phase) -> TransportError:
     reason = f"{error.reason or ''} {error}".upper().replace(" ", "_")
     words = printable(str(error.reason or error), 120)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
@@ -102,7 +119,9 @@ def _from_tls(error: ssl.SSLError, place: str) -> TransportError:
             "if the server is old, opt in by Trust(legacy=LegacyTls(…))",
             hint=Hint.NEVER,
         )
-    return ConnectError(f"the TLS connection to {place} failed ({words}): try again")
+    if phase == "connect":
+        return ConnectError(f"{place} does not speak TLS as it should ({words}): check the environment's origins")
+    return TransportError(f"the TLS connection to {place} broke ({words}): try again")
 
 
 def _is_cut(error: BaseException) -> bool:

@@ -1,0 +1,64 @@
+"""The commands, and the way from words to one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from rich.console import Console
+
+from aiomar.cli._check import check
+from aiomar.cli._codes import USAGE
+from aiomar.cli._demo import demo
+from aiomar.cli._download import download
+from aiomar.cli._simulate import simulate
+from aiomar.cli._upload import upload
+
+_HELP = """Download meter data from CAISO's OMAR-Online, and submit meter data files to it.
+
+Options come after the command. Those of the connection may stand in the environment instead: AIOMAR_ENVIRONMENT,
+AIOMAR_UPLOAD_ORIGIN, AIOMAR_DOWNLOAD_ORIGIN, AIOMAR_PKCS12, AIOMAR_CERTIFICATE, AIOMAR_KEY, AIOMAR_PASSPHRASE,
+AIOMAR_CA_FILE, AIOMAR_CONCURRENCY, AIOMAR_STATE_DIR; or in a table of aiomar.toml, named by --profile.
+
+Exit codes: 0 good, 1 unexpected, 2 usage, 3 some downloads failed, 4 server out of reach, 5 certificate or login,
+6 upload refused, 7 upload outcome unknown, 130 interrupted.
+"""
+
+
+def _make_app() -> App:
+    app = App(
+        "aiomar",
+        help=_HELP,
+        help_format="plaintext",
+        version=lambda: f"aiomar {version('aiomar')}",
+        default_parameter=Parameter(negative=(), show_default=False),
+    )
+    for command in (demo, simulate, check, download, upload):
+        app.command(command)
+    return app
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command that the words name, and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a stream cannot show is escaped: a name in a foreign script must not end a command.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # tested right here
+    app = _make_app()
+    try:
+        command, bound, _ = app.parse_args(argv, exit_on_error=False, print_error=False, console=Console())
+    except CycloptsError as error:
+        sys.stderr.write(f"aiomar: error: {_in_one_line(error)}\n")
+        return USAGE
+    code = command(*bound.args, **bound.kwargs)
+    return code if isinstance(code, int) else 0
+
+
+def _in_one_line(error: CycloptsError) -> str:
+    command = " ".join(("aiomar", *(error.command_chain or ())))
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        return f"{error.argument.name} is missing, or has no value: see {command} --help"
+    return f"{' '.join(str(error).split()).rstrip('.')}: see {command} --help"

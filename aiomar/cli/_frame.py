@@ -1,0 +1,61 @@
+"""What stands around every command: its loop, interruption, errors as one line and a code, and the summary."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine
+
+from aiomar import OmarError
+from aiomar.cli._codes import INTERRUPTED, UNEXPECTED, code_for
+from aiomar.cli._options import Display
+from aiomar.cli._output import Output
+
+Work = Coroutine[object, object, int]
+"""A command at work; it gives its exit code."""
+
+
+def carry_out(command: str, display: Display, prepare: Callable[[Output], Work]) -> int:
+    """Run a command to its exit code.
+
+    Args:
+        command: its name.
+        display: what is shown.
+        prepare: reads settings and gives the work; it runs outside the loop, where asking at a terminal can be
+            interrupted.
+    """
+    out = Output(command, display)
+    with out.logging():
+        try:
+            code = _in_loop(prepare(out))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            code = INTERRUPTED
+            out.summary["interrupted"] = True
+            out.complain(_how_to_go_on(out))
+        except OmarError as error:
+            code = code_for(error)
+            out.fail(error)
+        except Exception as error:  # noqa: BLE001 - the last resort: a line and a code instead of a traceback
+            code = UNEXPECTED
+            out.fail(error)
+    out.finish(code)
+    return code
+
+
+def _how_to_go_on(out: Output) -> str:
+    if out.in_flight is not None:
+        return f"interrupted while {out.in_flight!a} was being sent, so it may have been taken: look it up at the site"
+    return out.when_interrupted
+
+
+def _in_loop(work: Work) -> int:
+    async def until_terminated() -> int:
+        task = asyncio.current_task()
+        # Not on Windows, and not outside the main thread.
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            if task is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    return asyncio.run(until_terminated())

@@ -1,0 +1,137 @@
+"""The options that commands share, and the words that they take: days and ids."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Group as OptionGroup
+from cyclopts import Parameter
+
+from aiomar import ConfigError, Group, LimitError, Meter, Selection
+
+_DAYS_AGO = re.compile(r"-([0-9]{1,5})d", re.ASCII)
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+FILE = Parameter(metavar="FILE")
+DIRECTORY = Parameter(metavar="DIR")
+NUMBER = Parameter(metavar="N")
+ID = Parameter(metavar="ID")
+DAY = Parameter(metavar="DATE", allow_leading_hyphen=True)
+_NAME = Parameter(metavar="NAME")
+_URL = Parameter(metavar="URL")
+
+
+@Parameter(name="*", group=OptionGroup("Connection", sort_key=10))
+@attrs.frozen(kw_only=True)
+class Connection:
+    """Which server, and who we are.
+
+    Attributes:
+        profile: Take what is not given otherwise from this table of aiomar.toml in the working directory.
+        environment: production, staging or test; or give both origins.
+        upload_origin: Where login and uploads are, as https://host:port.
+        download_origin: Where downloads are, as https://host:port.
+        pkcs12: The client certificate with its key, as .p12 or .pfx.
+        certificate: The client certificate as PEM, instead of --pkcs12.
+        key: Its key as PEM, if it is in a file of its own.
+        passphrase_env: The environment variable that holds the passphrase; without it AIOMAR_PASSPHRASE.
+        ca_file: Authorities to trust beside the system's, as PEM.
+        proxy: http://host:port of a proxy; those of the environment are ignored.
+        state_dir: Where aiomar keeps its own records.
+    """
+
+    profile: Annotated[str | None, _NAME] = None
+    environment: Annotated[str | None, _NAME] = None
+    upload_origin: Annotated[str | None, _URL] = None
+    download_origin: Annotated[str | None, _URL] = None
+    pkcs12: Annotated[Path | None, FILE] = None
+    certificate: Annotated[Path | None, FILE] = None
+    key: Annotated[Path | None, FILE] = None
+    passphrase_env: Annotated[str | None, _NAME] = None
+    ca_file: Annotated[Path | None, FILE] = None
+    proxy: Annotated[str | None, _URL] = None
+    state_dir: Annotated[Path | None, DIRECTORY] = None
+
+
+@Parameter(name="*", group=OptionGroup("Output", sort_key=20))
+@attrs.frozen(kw_only=True)
+class Display:
+    """What is shown.
+
+    Attributes:
+        json: One JSON object a line on stdout, in the end a summary.
+        quiet: Only results and errors.
+        verbose: Every event, as it happens.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+NOWHERE = Connection()
+"""No option of the connection is given."""
+PLAIN = Display()
+"""No option of the display is given."""
+
+
+def parse_day(text: str, option: str, today: dt.date) -> dt.date:
+    """Read ``YYYY-MM-DD``, ``today``, ``yesterday`` or ``-7d``.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    try:
+        if text == "today":
+            return today
+        if text == "yesterday":
+            return today - dt.timedelta(days=1)
+        if ago := _DAYS_AGO.fullmatch(text):
+            return today - dt.timedelta(days=int(ago[1]))
+        if _ISO.fullmatch(text):
+            return dt.date.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"{option} {text!a:.40} is no day of the calendar: correct it") from error
+    raise ConfigError(f"{option} must be YYYY-MM-DD, today, yesterday or like -7d, not {text!a:.40}")
+
+
+def parse_selections(meters: Iterable[str], groups: Iterable[str], listed: Iterable[Selection]) -> list[Selection]:
+    """Put the selections of all options together, each once.
+
+    Raises:
+        LimitError: an id cannot be one.
+        ConfigError: there is none.
+    """
+    chosen: list[Selection] = [*map(Meter, meters), *map(Group, groups), *listed]
+    if not chosen:
+        raise ConfigError("nothing is selected: give --meter, --group or --ids-from")
+    return list(dict.fromkeys(chosen))
+
+
+def parse_ids(lines: Iterable[str], source: str) -> Iterator[Selection]:
+    """Read one id a line, with ``meter:`` or ``group:`` in front or without, which is a meter.
+
+    Blank lines, and lines that begin with ``#``, are passed over.
+
+    Raises:
+        LimitError: an id cannot be one.
+    """
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("\ufeff")
+        if not text or text.startswith("#"):
+            continue
+        kind, colon, rest = text.partition(":")
+        try:
+            if colon and kind == "group":
+                yield Group(rest.strip())
+            else:
+                yield Meter(rest.strip() if colon and kind == "meter" else text)
+        except LimitError as error:
+            raise LimitError(
+                f"line {number} of {source}: {error}", rule=error.rule, value=error.value, limit=error.limit
+            ) from error

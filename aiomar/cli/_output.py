@@ -1,0 +1,179 @@
+"""Where words go: results and JSON to stdout, everything else to stderr, one line each.
+
+While a live display holds the terminal, lines for that terminal go through it; a stream that is no terminal is written
+to directly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Literal, TextIO
+
+from rich.console import Console
+
+from aiomar import (
+    DownloadFailed,
+    DownloadProgress,
+    DownloadRetrying,
+    Event,
+    LoggedIn,
+    LoginRetrying,
+    OmarError,
+    SessionEnded,
+    UploadFailed,
+    UploadFinished,
+    UploadStarted,
+)
+from aiomar.cli._json import error_to_dict, event_to_dict
+from aiomar.cli._options import Display
+
+_MOST_FAILURES = 10
+"""Failed downloads that get a line each; beyond them only their number is told (with --json, all are)."""
+
+
+class Output:
+    """What one command has to say.
+
+    Args:
+        command: its name.
+        display: what is wanted.
+    """
+
+    def __init__(self, command: str, display: Display) -> None:
+        self.command = command
+        self.display = display
+        self.summary: dict[str, object] = {}
+        """What is known so far, for the last JSON line."""
+        self.logged_in = False
+        """Whether there ever was a session."""
+        self.in_flight: str | None = None
+        """The name of the file that is being sent."""
+        self.when_interrupted = "interrupted: run the same command again to go on"
+        """What to tell whoever interrupts."""
+        self.live: Console | None = None
+        """The console of a live display."""
+        self._failures = 0
+        self._gone: set[Literal["stdout", "stderr"]] = set()
+
+    # --- Channels -----------------------------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        """Give a line of results; with --json they are records instead."""
+        if not self.display.json:
+            self._write("stdout", text)
+
+    def record(self, value: Mapping[str, object]) -> None:
+        """Give one JSON object, if that is wanted."""
+        if self.display.json:
+            self._write("stdout", json.dumps(value))
+
+    def say(self, text: str) -> None:
+        """Tell people something on the side."""
+        if not self.display.quiet:
+            self._write("stderr", text)
+
+    def complain(self, text: str) -> None:
+        """Tell an error, in one line."""
+        self._write("stderr", f"aiomar: error: {' '.join(text.split())}")
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the error that ended the command."""
+        self.summary["error"] = error_to_dict(error)
+        if isinstance(error, OmarError):
+            self.complain(str(error))
+        elif self.display.verbose:
+            self._write("stderr", "".join(traceback.format_exception(error)).rstrip())
+        else:
+            self.complain(f"unexpected {type(error).__name__}: run it again with --verbose and report what it shows")
+
+    def finish(self, code: int) -> None:
+        """Give the last JSON line."""
+        if self._failures > _MOST_FAILURES:
+            self.complain(f"and {self._failures - _MOST_FAILURES} more downloads failed")
+        self.record({"event": "summary", "command": self.command, "exit_code": code, **self.summary})
+
+    def _write(self, name: Literal["stdout", "stderr"], text: str) -> None:
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None or name in self._gone:
+            return
+        if self.live is not None and stream.isatty():
+            self.live.print(text, markup=False, highlight=False, soft_wrap=True)
+            return
+        try:
+            stream.write(f"{text}\n")
+            stream.flush()
+        except BrokenPipeError:
+            # Whoever read this has left.  The work goes on; Python must not complain again when it closes the stream.
+            self._gone.add(name)
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+    # --- Events -------------------------------------------------------------------------------------------------------
+
+    def observe(self, event: Event) -> None:
+        """Take an event of the client: as a record, in words, or both."""
+        match event:
+            case LoggedIn():
+                self.logged_in = True
+            case UploadStarted():
+                self.in_flight = event.name
+            case UploadFinished() | UploadFailed():
+                self.in_flight = None
+            case DownloadFailed():
+                self._failures += 1
+        if isinstance(event, DownloadProgress):
+            return
+        record = event_to_dict(event)
+        self.record(record)
+        if isinstance(event, DownloadFailed):
+            if self._failures <= _MOST_FAILURES:
+                self.complain(f"{event.selection.kind} {event.selection.id} from {event.start} on: {event.error}")
+        elif self.display.verbose:
+            name = record.pop("event")
+            self.say(f"{name} {' '.join(f'{key}={json.dumps(value)}' for key, value in record.items())}")
+        elif words := in_words(event):
+            self.say(words)
+
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Show what aiomar logs: warnings, or everything with --verbose."""
+        log, handler = logging.getLogger("aiomar"), _Handler(self)
+        level = log.level
+        log.setLevel(logging.DEBUG if self.display.verbose else logging.WARNING)
+        log.addHandler(handler)
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+            log.setLevel(level)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, out: Output) -> None:
+        super().__init__()
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._out.say(f"aiomar: {record.levelname.lower()}: {record.getMessage()}")
+
+
+def in_words(event: Event) -> str | None:
+    """Tell people of an event that they should know of; `None` for the many that go without saying."""
+    match event:
+        case DownloadRetrying():
+            what = f"{event.selection.kind} {event.selection.id} from {event.start} on"
+            return f"again in {event.wait:.1f} s: {what}: {event.error}"
+        case LoginRetrying():
+            return f"login again in {event.wait:.1f} s: {event.error}"
+        case SessionEnded():
+            return "the session has ended: logging in again"
+        case LoggedIn(renewed=True):
+            return f"logged in again to {event.environment}"
+        case _:
+            return None

@@ -1,0 +1,136 @@
+"""``aiomar upload``: files, one at a time, each checked before the first is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from aiomar import (
+    Event,
+    FailedUpload,
+    LimitError,
+    OmarClient,
+    OmarConfig,
+    PartialUploadError,
+    SourceError,
+    UploadFinished,
+    UploadLimits,
+    UploadReceipt,
+    UsageError,
+)
+from aiomar.cli._codes import code_for_uploads
+from aiomar.cli._frame import carry_out
+from aiomar.cli._json import error_to_dict
+from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
+from aiomar.cli._output import Output
+from aiomar.cli._settings import asker, configure
+from aiomar.submissions import read_source
+
+_WIDE = 400
+"""Characters a line where there is no terminal: nothing is shortened or wrapped."""
+
+
+def upload(
+    *files: Annotated[Path, Parameter(name="FILE", required=True)],
+    dry_run: bool = False,
+    resend: bool = False,
+    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    display: Annotated[Display, Parameter(name="*")] = PLAIN,
+) -> int:
+    """Submit meter data files, one at a time.
+
+    All files are checked first, and nothing is sent when one breaks a rule: .csv or .dat, names of at most 40
+    characters, less than 512,000 bytes. "Uploaded" is not "loaded": that takes about an hour and more.
+
+    Exit codes: 0 all were taken, 2 wrong options or a file that cannot be read, 4 server out of reach, 5 certificate
+    or login, 6 refused by a rule or by the server, 7 nobody knows, 130 interrupted.
+
+    Args:
+        files: The files.
+        dry_run: Only check the rules; nothing is sent, and no certificate is needed.
+        resend: Send also what was submitted before. No records are kept yet, so nothing is held back without it.
+    """
+    del resend  # before there is a ledger, nothing is held back
+    if dry_run:
+        return carry_out("upload", display, lambda out: _judge(out, files))
+    return carry_out(
+        "upload", display, lambda out: _send(out, files, configure(connection, environ=os.environ, ask=asker()))
+    )
+
+
+async def _judge(out: Output, files: Sequence[Path]) -> int:
+    errors = []
+    for path in files:
+        try:
+            submission = read_source(path, None, UploadLimits())
+        except UsageError as error:
+            errors.append(error)
+            out.complain(str(error))
+            out.record({"event": "checked", "source": str(path), "good": False, "error": error_to_dict(error)})
+        else:
+            out.line(f"good  {len(submission.content):>7,} bytes  {path}")
+            out.record({"event": "checked", "source": str(path), "good": True, **submission.facts})
+    out.summary |= {"files": len(files), "failures": len(errors)}
+    out.say(f"{len(files) - len(errors)} of {len(files)} files keep the rules; nothing was sent")
+    return code_for_uploads(errors)
+
+
+async def _send(out: Output, files: Sequence[Path], config: OmarConfig) -> int:
+    receipts: list[UploadReceipt] = []
+
+    def observe(event: Event) -> None:
+        out.observe(event)
+        if isinstance(event, UploadFinished):
+            receipts.append(event.receipt)
+
+    try:
+        async with OmarClient(config, observer=observe) as client:
+            report = await client.upload_all(files)
+    except PartialUploadError as error:
+        report = error.report
+    finally:
+        # Also when interrupted: a receipt must never get lost.
+        out.summary["receipts"] = len(receipts)
+        show_receipts(out, receipts)
+    _show_failures(out, report.failures)
+    for path in report.not_sent:
+        out.say(f"not sent: {path}")
+        out.record({"event": "not_sent", "source": str(path)})
+    failed, held = len(report.failures), len(report.not_sent)
+    out.summary |= {"failures": failed, "not_sent": held}
+    out.say(f"{len(receipts)} of {len(files)} files taken, {failed} not, {held} not sent")
+    return code_for_uploads([failure.error for failure in report.failures], logged_in=out.logged_in)
+
+
+def _show_failures(out: Output, failures: Sequence[FailedUpload]) -> None:
+    for failure in failures:
+        out.complain(str(failure.error))
+        if isinstance(failure.error, LimitError | SourceError):  # found before sending, so there was no event
+            facts = {"source": str(failure.source), "error": error_to_dict(failure.error)}
+            out.record({"event": "upload_failed", **facts})
+
+
+def show_receipts(out: Output, receipts: Sequence[UploadReceipt]) -> None:
+    """Show receipts as a table; on a terminal it is shortened to fit, elsewhere it is whole."""
+    if out.display.json or not receipts:
+        return
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("file id", "saved as", "bytes", "sha256", "submitted (UTC)"):
+        table.add_column(title, justify="right" if title == "bytes" else "left", overflow="fold")
+    for receipt in receipts:
+        sha256 = f"{receipt.sha256[:12]}…" if console.is_terminal else receipt.sha256
+        submitted = f"{receipt.submitted_at:%H:%M:%S}" if console.is_terminal else f"{receipt.submitted_at:%FT%TZ}"
+        table.add_row(receipt.file_id, receipt.saved_name, f"{receipt.size:,}", sha256, submitted)
+    with console.capture() as text:
+        console.print(table)
+    out.line(text.get().strip("\n"))
