@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``aiomar``; `None` for those of this process.
     """
     try:
-        from aiomar.cli._app import run
+        from aiomar.cli._app import run  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _LIBRARIES:
             raise

@@ -32,7 +32,7 @@ def _make_app() -> App:
     app = App(
         "aiomar",
         help=_HELP,
-        help_format="plaintext",
+        help_format="markdown",
         version=lambda: f"aiomar {version('aiomar')}",
         default_parameter=Parameter(negative=(), show_default=False),
     )

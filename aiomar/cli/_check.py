@@ -28,6 +28,8 @@ def check(
 
     Args:
         min_days: Fail with exit code 5 if the certificate expires in fewer days.
+        connection: Which server, and who we are.
+        display: What is shown.
     """
     return carry_out(
         "check", display, lambda out: _check(out, configure(connection, environ=os.environ, ask=asker()), min_days)

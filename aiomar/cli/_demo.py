@@ -27,13 +27,14 @@ def demo(
 
     Args:
         keep: Directory for the files, made when missing; without it nothing is kept.
+        display: What is shown.
     """
     return carry_out("demo", display, lambda out: _demo(out, keep))
 
 
 async def _demo(out: Output, keep: Path | None) -> int:
     require_testing()
-    from aiomar.cli._show import show
+    from aiomar.cli._show import show  # noqa: PLC0415 - needs the extra, which is here now
 
     with workplace(keep, "--keep") as directory:
         code = await show(out, directory)

@@ -102,6 +102,8 @@ def download(
         concurrency: Downloads under way at once; 8 if nothing else is said.
         fresh: Fetch everything, also what is known to be there already.
         dry_run: Only show what would be fetched.
+        connection: Which server, and who we are.
+        display: What is shown.
     """
 
     def prepare_range() -> Range:

@@ -17,7 +17,7 @@ def require_testing() -> None:
         ConfigError: the extra ``testing`` is not installed.
     """
     try:
-        import aiomar.testing._server  # noqa: F401 - loads everything that the server needs
+        import aiomar.testing._server  # noqa: F401, PLC0415 - loads all that the server needs
     except ImportError as error:
         raise ConfigError("the embedded server needs its extra: run pip install 'aiomar[testing]'") from error
 

@@ -7,6 +7,7 @@ import enum
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import cast
 
 import attrs
 
@@ -38,7 +39,7 @@ def error_to_dict(error: BaseException) -> dict[str, object]:
     return {"type": type(error).__name__, "message": message, **(facts if told else {})}
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> object:  # noqa: PLR0911 - one line a kind
     """Give a value as JSON knows it."""
     match value:
         case Meter(id) | Group(id):
@@ -58,6 +59,6 @@ def plain(value: object) -> object:
         case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             return [plain(item) for item in value]
         case _ if attrs.has(type(value)):
-            return fields(value)
+            return fields(cast("attrs.AttrsInstance", value))
         case _:
             return type(value).__name__

@@ -160,7 +160,8 @@ class _Handler(logging.Handler):
         self._out = out
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._out.say(f"aiomar: {record.levelname.lower()}: {record.getMessage()}")
+        text = self.format(record) if self._out.display.verbose else record.getMessage()
+        self._out.say(f"aiomar: {record.levelname.lower()}: {text}")
 
 
 def in_words(event: Event) -> str | None:

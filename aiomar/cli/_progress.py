@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from aiomar import DownloadFailed, DownloadFinished, DownloadProgress, DownloadRetrying, Event
+from aiomar import DownloadFailed, DownloadFinished, DownloadProgress, Event, Observer
 from aiomar.cli._output import Output
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -65,20 +65,30 @@ class Tally:
 @contextlib.contextmanager
 def shown(
     out: Output, total: int, label: str = "downloads", clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[Event], None]]:
+) -> Iterator[Observer]:
     """Show how far a range has come for as long as the context lasts; give what takes the client's events."""
     tally = Tally(total)
     if out.display.quiet:
         yield out.observe
     elif sys.stderr.isatty() and not (console := Console(stderr=True)).is_dumb_terminal:
         with _live(out, console, tally, label) as refresh:
-            yield lambda event: (out.observe(event), tally.observe(event), refresh())[0]
+            yield in_turn(out.observe, tally.observe, refresh)
     else:
         yield _lines(out, tally, label, clock)
 
 
+def in_turn(*observers: Observer) -> Observer:
+    """Make one observer of several."""
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return observe
+
+
 @contextlib.contextmanager
-def _live(out: Output, console: Console, tally: Tally, label: str) -> Iterator[Callable[[], None]]:
+def _live(out: Output, console: Console, tally: Tally, label: str) -> Iterator[Observer]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -90,12 +100,12 @@ def _live(out: Output, console: Console, tally: Tally, label: str) -> Iterator[C
         task = progress.add_task(label, total=tally.total, words=str(tally))
         out.live = console
         try:
-            yield lambda: progress.update(task, completed=tally.ended, words=str(tally))
+            yield lambda _: progress.update(task, completed=tally.ended, words=str(tally))
         finally:
             out.live = None
 
 
-def _lines(out: Output, tally: Tally, label: str, clock: Callable[[], float]) -> Callable[[Event], None]:
+def _lines(out: Output, tally: Tally, label: str, clock: Callable[[], float]) -> Observer:
     told = clock()
 
     def observe(event: Event) -> None:

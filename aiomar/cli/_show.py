@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,25 +26,27 @@ from aiomar import FileFormat, Group, LimitError, Meter, OmarClient, OmarConfig,
 from aiomar.cli._codes import GOOD, UNEXPECTED
 from aiomar.cli._output import Output
 from aiomar.cli._progress import shown
-from aiomar.cli._upload import show_receipts
+from aiomar.cli._upload import drawn, show_receipts
 from aiomar.testing import DEFAULT_METERS, CutBody, ExpireSession, LoginPage, OmarServer
 
 _START, _END = dt.date(2026, 2, 20), dt.date(2026, 3, 21)
 _CHANGE_DAY, _DAY_BEFORE = dt.date(2026, 3, 8), dt.date(2026, 3, 7)
-_SELECTIONS = (*map(Meter, DEFAULT_METERS), Group("123"))
+_SELECTIONS: tuple[aiomar.Selection, ...] = (*map(Meter, DEFAULT_METERS), Group("123"))
 _CLOCK = TimeType.DST
 _UPLOADS = 3
-_TOO_LONG = "a-name-of-41-characters-is-one-too-ma.dat"
+_TOO_LONG = "a-name-that-is-one-character-too-long.dat"
 
 
 @attrs.define
 class _Seen:
-    """What the client told its observer."""
+    """What the client told its observer, before it was shown."""
 
+    pass_on: aiomar.Observer
     events: Counter[type] = attrs.field(factory=Counter)
 
-    def observe(self, event: aiomar.Event) -> None:
+    def __call__(self, event: aiomar.Event) -> None:
         self.events[type(event)] += 1
+        self.pass_on(event)
 
 
 @attrs.frozen
@@ -63,22 +65,21 @@ class Check:
 
 async def show(out: Output, directory: Path) -> int:
     """Run the demo in a directory that exists; give its exit code."""
-    seen = _Seen()
     async with OmarServer() as server:
         out.line(f"aiomar {version('aiomar')}: the main job against an OMAR-Online on this machine, over mutual TLS")
         with shown(out, len(_SELECTIONS) * len(FileFormat)) as observe:
+            seen = _Seen(observe)
             config = OmarConfig(server.identity(), server.environment, trust=server.trust)
-            async with OmarClient(config, observer=lambda event: (seen.observe(event), observe(event))) as client:
+            async with OmarClient(config, observer=seen) as client:
                 await client.login()
                 out.line(f"\n1. Logged in to {server.environment.upload_origin} as {config.identity.subject}")
-                out.line(
-                    f"\n2. Download {len(_SELECTIONS) - 1} meters and a group, {_START} to {_END}, trouble included"
-                )
+                out.line(f"\n2. Download {len(_SELECTIONS) - 1} meters and a group, {_START} to {_END}; on the way")
+                out.line("   a session ends, a connection drops, and a login page comes in place of data")
                 files = await _download(out, client, server, directory)
                 out.line("\n3. Submit files, one at a time")
                 receipts, refusal = await _submit(client, files, directory)
-        show_receipts(out, receipts)
-        out.line(f"refused before a byte was sent, as it should be: {refusal}")
+        show_receipts(out, receipts, short=True)
+        out.line(f"   A fourth file was refused before a byte was sent, as it should be:\n   {refusal}")
         checks = await asyncio.to_thread(_compare, server, files, receipts, refusal, seen)
     out.summary |= {"bytes": sum(file.size for file in files)}
     return _conclude(out, files, checks)
@@ -162,7 +163,7 @@ def _intervals(csv: Path, day: dt.date) -> int:
 
 def _conclude(out: Output, files: Sequence[SavedFile], checks: Sequence[Check]) -> int:
     good = all(check.good for check in checks)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("4. What came of it")
     for title in ("is", "should be", ""):
         table.add_column(title, justify="right")
@@ -171,8 +172,6 @@ def _conclude(out: Output, files: Sequence[SavedFile], checks: Sequence[Check]) 
         out.record({"event": "demo_check", "what": check.what.strip(), **attrs.asdict(check), "good": check.good})
     table.add_row("bytes", decimal(sum(file.size for file in files)), "", "")
     console = Console(highlight=False, markup=False)
-    with console.capture() as text:
-        console.print(table)
-    out.line("\n" + text.get().strip("\n"))
+    out.line(f"\n{drawn(console, table)}")
     out.line("\nEverything is as it should be." if good else "\nSomething is not as it should be.")
     return GOOD if good else UNEXPECTED

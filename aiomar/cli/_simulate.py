@@ -54,6 +54,7 @@ def simulate(
         port: Port of login and uploads; any free one if nothing else is said.
         download_port: Port of downloads, likewise.
         dir_: Directory for the credentials, made when missing; without it a temporary one that goes away in the end.
+        display: What is shown.
     """
     return carry_out("simulate", display, lambda out: _simulate(out, port, download_port, dir_))
 
@@ -71,7 +72,7 @@ async def _simulate(out: Output, port: int, download_port: int, wanted: Path | N
 
 @contextlib.asynccontextmanager
 async def _server(port: int, download_port: int, directory: Path) -> AsyncIterator[Running]:
-    from aiomar.testing import OmarServer
+    from aiomar.testing import OmarServer  # noqa: PLC0415 - needs the extra, which is here now
 
     async with contextlib.AsyncExitStack() as stack:
         try:

@@ -56,6 +56,8 @@ def upload(
         files: The files.
         dry_run: Only check the rules; nothing is sent, and no certificate is needed.
         resend: Send also what was submitted before. No records are kept yet, so nothing is held back without it.
+        connection: Which server, and who we are.
+        display: What is shown.
     """
     del resend  # before there is a ledger, nothing is held back
     if dry_run:
@@ -117,20 +119,26 @@ def _show_failures(out: Output, failures: Sequence[FailedUpload]) -> None:
             out.record({"event": "upload_failed", **facts})
 
 
-def show_receipts(out: Output, receipts: Sequence[UploadReceipt]) -> None:
-    """Show receipts as a table; on a terminal it is shortened to fit, elsewhere it is whole."""
+def show_receipts(out: Output, receipts: Sequence[UploadReceipt], *, short: bool = False) -> None:
+    """Show receipts as a table; on a terminal, or if `short`, it fits 80 columns, elsewhere nothing is left out."""
     if out.display.json or not receipts:
         return
     console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
+    short = short or console.is_terminal
+    if not short:
         console.width = _WIDE
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("file id", "saved as", "bytes", "sha256", "submitted (UTC)"):
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in ("file id", "saved as", "bytes", "sha256", "sent (UTC)"):
         table.add_column(title, justify="right" if title == "bytes" else "left", overflow="fold")
     for receipt in receipts:
-        sha256 = f"{receipt.sha256[:12]}…" if console.is_terminal else receipt.sha256
-        submitted = f"{receipt.submitted_at:%H:%M:%S}" if console.is_terminal else f"{receipt.submitted_at:%FT%TZ}"
+        sha256 = f"{receipt.sha256[:6]}…" if short else receipt.sha256
+        submitted = f"{receipt.submitted_at:%H:%M:%S}" if short else f"{receipt.submitted_at:%FT%TZ}"
         table.add_row(receipt.file_id, receipt.saved_name, f"{receipt.size:,}", sha256, submitted)
+    out.line(drawn(console, table))
+
+
+def drawn(console: Console, table: Table) -> str:
+    """Give a table as text, without blanks at the ends of its lines."""
     with console.capture() as text:
         console.print(table)
-    out.line(text.get().strip("\n"))
+    return "\n".join(line.rstrip() for line in text.get().rstrip().splitlines())

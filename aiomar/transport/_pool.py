@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import aiohttp
 import attrs
 
 from aiomar.transport._seam import Timeouts
+
+if TYPE_CHECKING:
+    from aiohttp.tracing import Trace as ForeignTrace
 
 # A pooled connection that was idle for longer is not used again; servers of the documents' time kept them for 15-60 s.
 _KEEP_ALIVE = 15.0
@@ -59,6 +63,20 @@ class Pool(aiohttp.TCPConnector):
             keepalive_timeout=None if single else _KEEP_ALIVE,
         )
         self._seen: WeakSet[object] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[ForeignTrace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
+    ) -> aiohttp.connector.Connection:
+        """Give a connection; one on which something came unasked is given up, as that would pass for the next answer."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None or protocol not in self._seen or not protocol.should_close:
+                return connection
+            connection.close()
 
     def is_new(self, protocol: object) -> bool:
         """Whether a connection, by its protocol, is asked about for the first time."""
