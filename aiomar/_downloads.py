@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import attrs
 
-from aiomar._retry import Operations, Waiting, unwrapped, with_retries
+from aiomar._retry import Operations, Waiting, with_retries
 from aiomar._session import Session
 from aiomar.errors import ExchangeError, OmarError
 from aiomar.protocol import Environment, FileFormat, Selection, Span, TimeType, build_download
@@ -30,7 +31,8 @@ from aiomar.transfer import (
     RetryPolicy,
     SavedFile,
     check_final,
-    held,
+    hold,
+    let_go,
 )
 from aiomar.transport import Exchange
 
@@ -85,19 +87,25 @@ class Downloader:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
         started = self.waiting.clock()
         attempts = 0
+        existed = False
+        final = f"{destination.directory}{os.sep}{job.path.name}"
 
         async def once(number: int) -> SavedFile:
             nonlocal attempts
             attempts = number
-            return await self._store(job, wanted, self.disk.part(job.path, overwrite=destination.overwrite))
+            part = self.disk.part(final, overwrite=destination.overwrite, existed=existed)
+            return await self._store(job, wanted, part)
 
         if self.notify:
             self.notify(DownloadStarted(job.selection, job.start, job.end, job.path))
         try:
-            with held(destination.directory, job.path.name):
-                check_final(job.path, overwrite=destination.overwrite)
+            hold(final)
+            try:
+                existed = check_final(final, overwrite=destination.overwrite)
                 async with self.operations.limit():
                     file = await self._repeat(once, job.selection, job.start, job.end)
+            finally:
+                let_go(final)
         except OmarError as error:
             if self.notify:
                 self.notify(DownloadFailed(job.selection, job.start, job.end, job.path, error, attempts))
@@ -137,10 +145,7 @@ class Downloader:
 
         seconds = self.operations.seconds
         deadline = None if seconds is None else self.waiting.clock() + seconds
-        with unwrapped():
-            return await with_retries(
-                once, policy=self.policy, waiting=self.waiting, deadline=deadline, on_retry=on_retry
-            )
+        return await with_retries(once, policy=self.policy, waiting=self.waiting, deadline=deadline, on_retry=on_retry)
 
     async def _open(self, selection: Selection, span: Span, wanted: Wanted) -> tuple[Exchange, Body]:
         request = build_download(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import TypeVar
 
 import attrs
@@ -49,31 +50,24 @@ class Operations:
         self._one_less = asyncio.Event()
         self._closed = False
 
-    @asynccontextmanager
-    async def limit(self) -> AsyncIterator[None]:
-        """Carry out one operation.
+    def limit(self) -> _Operation:
+        """Carry out one operation, as ``async with operations.limit()``.
 
         Raises:
             DeadlineError: phase ``"operation"``.
             UsageError: the client is closed, or was closed in the meantime.
         """
         self.check()
-        scope = asyncio.timeout(self.seconds)
+        return _Operation(self)
+
+    def begin(self, scope: asyncio.Timeout) -> None:
+        """Note an operation of the running task."""
         self._under_way[scope] = asyncio.current_task()
-        try:
-            async with scope:
-                yield
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            self.check()
-            raise DeadlineError(
-                f"not done within {self.seconds:g} s, retries included: try again later, or raise Timeouts.operation",
-                phase="operation",
-            ) from error
-        finally:
-            del self._under_way[scope]
-            self._one_less.set()
+
+    def end(self, scope: asyncio.Timeout) -> None:
+        """Forget an operation."""
+        del self._under_way[scope]
+        self._one_less.set()
 
     def check(self) -> None:
         """Do nothing while the client is open.
@@ -101,6 +95,35 @@ class Operations:
                 while others & self._under_way.keys():
                     self._one_less.clear()
                     await self._one_less.wait()
+
+
+class _Operation:
+    """One operation under way; a class because a generator for each of a hundred thousand downloads costs too much."""
+
+    __slots__ = ("_operations", "_scope")
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._scope = asyncio.timeout(operations.seconds)
+
+    async def __aenter__(self) -> None:
+        self._operations.begin(self._scope)
+        await self._scope.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._scope.__aexit__(kind, error, trace)
+        except TimeoutError as expired:
+            self._operations.check()
+            raise DeadlineError(
+                f"not done within {self._operations.seconds:g} s, retries included: try again later, or raise "
+                "Timeouts.operation",
+                phase="operation",
+            ) from expired
+        finally:
+            self._operations.end(self._scope)
 
 
 @attrs.frozen
@@ -141,5 +164,7 @@ async def with_retries(
             if wait is None or (deadline is not None and waiting.clock() + wait >= deadline):
                 raise
             on_retry(error, number, wait)
+        except GivenUpError as wrapper:
+            raise wrapper.error from wrapper.error.__cause__
         await waiting.sleep(wait)
         number += 1

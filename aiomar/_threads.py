@@ -37,24 +37,24 @@ class Threads:
 
         A cancelled caller gets its `CancelledError` only after the thread has let go of files and buffers.
         """
-        future = self.start(function, *args, **kwargs)
-        await wait_for_end(future)
-        return future.result()
+        return await to_the_end(self.start(function, *args, **kwargs))
 
     def close(self) -> None:
         """Let the threads go: at once if they are idle, else when their call ends."""
         self._pool.shutdown(wait=not self._running, cancel_futures=True)
 
 
-async def wait_for_end(future: asyncio.Future[_T]) -> None:
-    """Wait until a future is done; a cancellation is kept until then and raised afterwards."""
-    cancelled: asyncio.CancelledError | None = None
+async def to_the_end(future: asyncio.Future[_T]) -> _T:
+    """Wait for a future's result; a cancellation is kept until the future is done and raised then."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError as error:
+        cancelled = error
     while not future.done():
         try:
             await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None:
-        if not future.cancelled():
-            future.exception()  # looked at, so that asyncio does not complain about it
-        raise cancelled
+    if not future.cancelled():
+        future.exception()  # looked at, so that asyncio does not complain about it
+    raise cancelled

@@ -40,7 +40,7 @@ from aiomar.cli._options import (
     parse_ids,
     parse_selections,
 )
-from aiomar.cli._output import Output
+from aiomar.cli._output import Output, count
 from aiomar.cli._progress import shown
 from aiomar.cli._settings import asker, configure
 
@@ -155,7 +155,8 @@ async def _plan(out: Output, wanted: Range, config: OmarConfig) -> int:
         out.record({"event": "job", **fields(job)})
         out.line(f"{'reuse' if job.reused else 'fetch'}  {job.start}  {job.end}  {job.path}")
     out.summary |= {"files": len(plan.jobs), "requests": plan.requests, "reused": plan.reused}
-    out.say(f"{len(plan.jobs):,} files: {plan.requests:,} to fetch, {plan.reused:,} here already; nothing was sent")
+    here = f"{plan.reused:,} here already" if plan.reused else "none here already"
+    out.say(f"{count(len(plan.jobs), 'file')}: {plan.requests:,} to fetch, {here}; nothing was sent")
     return GOOD
 
 
@@ -187,5 +188,6 @@ async def _fetch(out: Output, wanted: Range, config: OmarConfig) -> int:
                     out.summary |= {"files": files, "failures": len(errors), "reused": reused, "bytes": size}
     elapsed = (dt.datetime.now(dt.UTC) - started).total_seconds()
     out.summary |= {"files": files, "failures": len(errors), "reused": reused, "bytes": size, "elapsed": elapsed}
-    out.say(f"{files:,} files, {decimal(size)} in {elapsed:.1f} s; {len(errors):,} failed")
+    failed = f"; {len(errors):,} failed" if errors else ""
+    out.say(f"{count(files, 'file')}, {decimal(size)} in {elapsed:.1f} s{failed}")
     return code_for_downloads(errors, logged_in=out.logged_in)

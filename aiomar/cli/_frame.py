@@ -31,8 +31,7 @@ def carry_out(command: str, display: Display, prepare: Callable[[Output], Work])
             code = _in_loop(prepare(out))
         except (KeyboardInterrupt, asyncio.CancelledError):
             code = INTERRUPTED
-            out.summary["interrupted"] = True
-            out.complain(_how_to_go_on(out))
+            out.interrupted()
         except OmarError as error:
             code = code_for(error)
             out.fail(error)
@@ -41,12 +40,6 @@ def carry_out(command: str, display: Display, prepare: Callable[[Output], Work])
             out.fail(error)
     out.finish(code)
     return code
-
-
-def _how_to_go_on(out: Output) -> str:
-    if out.in_flight is not None:
-        return f"interrupted while {out.in_flight!a} was being sent, so it may have been taken: look it up at the site"
-    return out.when_interrupted
 
 
 def _in_loop(work: Work) -> int:

@@ -26,6 +26,7 @@ from aiomar import (
     LoginRetrying,
     OmarError,
     SessionEnded,
+    UnexpectedPageError,
     UploadFailed,
     UploadFinished,
     UploadStarted,
@@ -54,7 +55,7 @@ class Output:
         """Whether there ever was a session."""
         self.in_flight: str | None = None
         """The name of the file that is being sent."""
-        self.when_interrupted = "interrupted: run the same command again to go on"
+        self.when_interrupted = "run the same command again to go on"
         """What to tell whoever interrupts."""
         self.live: Console | None = None
         """The console of a live display."""
@@ -82,11 +83,19 @@ class Output:
         """Tell an error, in one line."""
         self._write("stderr", f"aiomar: error: {' '.join(text.split())}")
 
+    def interrupted(self) -> None:
+        """Tell how to go on after an interruption."""
+        self.summary["interrupted"] = True
+        how = self.when_interrupted
+        if self.in_flight is not None:
+            how = f"{self.in_flight!a} was being sent and may have been taken, look it up at the site"
+        self._write("stderr", f"aiomar: interrupted: {how}")
+
     def fail(self, error: BaseException) -> None:
         """Tell the error that ended the command."""
         self.summary["error"] = error_to_dict(error)
         if isinstance(error, OmarError):
-            self.complain(str(error))
+            self.complain(told(error))
         elif self.display.verbose:
             self._write("stderr", "".join(traceback.format_exception(error)).rstrip())
         else:
@@ -133,7 +142,7 @@ class Output:
         self.record(record)
         if isinstance(event, DownloadFailed):
             if self._failures <= _MOST_FAILURES:
-                self.complain(f"{event.selection.kind} {event.selection.id} from {event.start} on: {event.error}")
+                self.complain(f"{event.selection.kind} {event.selection.id} from {event.start} on: {told(event.error)}")
         elif self.display.verbose:
             name = record.pop("event")
             self.say(f"{name} {' '.join(f'{key}={json.dumps(value)}' for key, value in record.items())}")
@@ -162,6 +171,16 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record) if self._out.display.verbose else record.getMessage()
         self._out.say(f"aiomar: {record.levelname.lower()}: {text}")
+
+
+def told(error: OmarError) -> str:
+    """Give an error's text, with the page's own words where a page came."""
+    return f"{error} (it begins: {error.excerpt})" if isinstance(error, UnexpectedPageError) else str(error)
+
+
+def count(number: int, thing: str) -> str:
+    """Give a number of things, such as ``1 file`` or ``2,000 files``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def in_words(event: Event) -> str | None:

@@ -66,13 +66,13 @@ class Check:
 async def show(out: Output, directory: Path) -> int:
     """Run the demo in a directory that exists; give its exit code."""
     async with OmarServer() as server:
-        out.line(f"aiomar {version('aiomar')}: the main job against an OMAR-Online on this machine, over mutual TLS")
+        out.line(f"aiomar {version('aiomar')}: the main job against an OMAR-Online of its own, over mutual TLS")
         with shown(out, len(_SELECTIONS) * len(FileFormat)) as observe:
             seen = _Seen(observe)
             config = OmarConfig(server.identity(), server.environment, trust=server.trust)
             async with OmarClient(config, observer=seen) as client:
                 await client.login()
-                out.line(f"\n1. Logged in to {server.environment.upload_origin} as {config.identity.subject}")
+                out.line(f"\n1. Logged in to {server.environment.upload_origin}\n   as {config.identity.subject}")
                 out.line(f"\n2. Download {len(_SELECTIONS) - 1} meters and a group, {_START} to {_END}; on the way")
                 out.line("   a session ends, a connection drops, and a login page comes in place of data")
                 files = await _download(out, client, server, directory)

@@ -61,7 +61,7 @@ def simulate(
 
 async def _simulate(out: Output, port: int, download_port: int, wanted: Path | None) -> int:
     require_testing()
-    out.when_interrupted = "interrupted: the server has stopped"
+    out.when_interrupted = "the server has stopped"
     with workplace(wanted, "--dir") as directory:
         async with _server(port, download_port, directory) as running:
             out.record({"event": "ready", **fields(running)})

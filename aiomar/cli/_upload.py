@@ -29,7 +29,7 @@ from aiomar.cli._codes import code_for_uploads
 from aiomar.cli._frame import carry_out
 from aiomar.cli._json import error_to_dict
 from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
-from aiomar.cli._output import Output
+from aiomar.cli._output import Output, count, told
 from aiomar.cli._settings import asker, configure
 from aiomar.submissions import read_source
 
@@ -80,7 +80,7 @@ async def _judge(out: Output, files: Sequence[Path]) -> int:
             out.line(f"good  {len(submission.content):>7,} bytes  {path}")
             out.record({"event": "checked", "source": str(path), "good": True, **submission.facts})
     out.summary |= {"files": len(files), "failures": len(errors)}
-    out.say(f"{len(files) - len(errors)} of {len(files)} files keep the rules; nothing was sent")
+    out.say(f"{len(files) - len(errors)} of {count(len(files), 'file')} good; nothing was sent")
     return code_for_uploads(errors)
 
 
@@ -107,13 +107,14 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig) -> int:
         out.record({"event": "not_sent", "source": str(path)})
     failed, held = len(report.failures), len(report.not_sent)
     out.summary |= {"failures": failed, "not_sent": held}
-    out.say(f"{len(receipts)} of {len(files)} files taken, {failed} not, {held} not sent")
+    rest = "".join(f", {number} {what}" for number, what in ((failed, "not"), (held, "not sent")) if number)
+    out.say(f"{len(receipts)} of {count(len(files), 'file')} taken{rest}")
     return code_for_uploads([failure.error for failure in report.failures], logged_in=out.logged_in)
 
 
 def _show_failures(out: Output, failures: Sequence[FailedUpload]) -> None:
     for failure in failures:
-        out.complain(str(failure.error))
+        out.complain(told(failure.error))
         if isinstance(failure.error, LimitError | SourceError):  # found before sending, so there was no event
             facts = {"source": str(failure.source), "error": error_to_dict(failure.error)}
             out.record({"event": "upload_failed", **facts})
@@ -128,7 +129,7 @@ def show_receipts(out: Output, receipts: Sequence[UploadReceipt], *, short: bool
     if not short:
         console.width = _WIDE
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in ("file id", "saved as", "bytes", "sha256", "sent (UTC)"):
+    for title in ("id", "saved as", "bytes", "sha256", "sent (UTC)"):
         table.add_column(title, justify="right" if title == "bytes" else "left", overflow="fold")
     for receipt in receipts:
         sha256 = f"{receipt.sha256[:6]}…" if short else receipt.sha256

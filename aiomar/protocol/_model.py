@@ -225,6 +225,18 @@ class Environment:
     upload_origin: str = attrs.field(converter=_origin)
     download_origin: str = attrs.field(converter=_origin)
     cookie_style: CookieStyle = attrs.field(default=CookieStyle.AUTO, validator=_check_style, kw_only=True)
+    upload: Origin = attrs.field(init=False, repr=False, eq=False)
+    """The upload origin as a value."""
+    download: Origin = attrs.field(init=False, repr=False, eq=False)
+    """The download origin as a value."""
+
+    @upload.default
+    def _upload(self) -> Origin:
+        return parse_origin(self.upload_origin)
+
+    @download.default
+    def _download(self) -> Origin:
+        return parse_origin(self.download_origin)
 
 
 PRODUCTION = Environment("production", "https://omar-online.caiso.com", "https://omar-online.caiso.com:444")
@@ -294,7 +306,7 @@ class ResponseHead:
 
     def all(self, name: str) -> list[str]:
         """Give every value of a header, in wire order."""
-        return self._by_name.get(name.lower(), [])
+        return list(self._by_name.get(name.lower(), ()))
 
     def first(self, name: str) -> str | None:
         """Give the first value of a header, or `None`."""

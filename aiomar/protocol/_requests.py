@@ -6,9 +6,10 @@ Percent-encoding is done here and only here, exactly as DL 3.1 shows it; nothing
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from urllib.parse import quote
 
-from aiomar.protocol._model import Environment, FileFormat, Group, HttpRequest, Selection, Span, TimeType, parse_origin
+from aiomar.protocol._model import Environment, FileFormat, Group, HttpRequest, Selection, Span, TimeType
 from aiomar.protocol._multipart import encode_file
 
 LOGIN_PROGRAM = "fr_top.jsp"
@@ -20,7 +21,7 @@ UPLOAD_PROGRAM = "uploadProcess.jsp"
 
 def build_login(environment: Environment) -> HttpRequest:
     """Ask for the authentication page, which gives the session cookie (SUB 3.1.1.2)."""
-    return HttpRequest(method="GET", origin=parse_origin(environment.upload_origin), target=f"/{LOGIN_PROGRAM}")
+    return HttpRequest(method="GET", origin=environment.upload, target=f"/{LOGIN_PROGRAM}")
 
 
 def build_download(
@@ -37,7 +38,7 @@ def build_download(
         f"&selectedMeters={identifier}&startDate={_date(span.start)}&endDate={_date(span.end)}"
         f"&timeType={time_type.value}&fileFormat={file_format.parameter}&group={group}"
     )
-    return HttpRequest(method="GET", origin=parse_origin(environment.download_origin), target=target)
+    return HttpRequest(method="GET", origin=environment.download, target=target)
 
 
 def build_upload(environment: Environment, name: str, content: bytes) -> HttpRequest:
@@ -49,7 +50,7 @@ def build_upload(environment: Environment, name: str, content: bytes) -> HttpReq
     content_type, body = encode_file(name, content)
     return HttpRequest(
         method="POST",
-        origin=parse_origin(environment.upload_origin),
+        origin=environment.upload,
         target=f"/{UPLOAD_PROGRAM}",
         headers=(("Content-Type", content_type), ("Content-Length", str(len(body)))),
         body=body,
@@ -63,10 +64,16 @@ def file_name(selection: Selection, span: Span, *, file_format: FileFormat, time
     """
     # `quote` leaves "~" alone as well, which is not in the contract's list.
     identifier = quote(selection.id, safe="").replace("~", "%7E")
-    days = "_".join(day.isoformat().replace("-", "") for day in (span.start, span.end))
-    return f"{selection.kind}-{identifier}_{days}_{time_type.value.lower()}{file_format.suffix}"
+    return f"{selection.kind}-{identifier}_{_digits(span.start)}_{_digits(span.end)}_{time_type.value.lower()}{file_format.suffix}"
 
 
+@lru_cache(maxsize=1024)  # a range has few days and many selections
+def _digits(day: dt.date) -> str:
+    """``YYYYMMDD``, with four digits for any year."""
+    return day.isoformat().replace("-", "")
+
+
+@lru_cache(maxsize=1024)
 def _date(day: dt.date) -> str:
     """``MM%2FDD%2FYYYY``, with four digits for any year."""
     return f"{day.month:02}%2F{day.day:02}%2F{day.year:04}"

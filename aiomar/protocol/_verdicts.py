@@ -165,6 +165,7 @@ def escaped(text: str) -> str:
 
 _BLANKS = b" \t\r\n\v\f"
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_CAN_BEGIN_A_PAGE = frozenset((*_BLANKS, *(mark[0] for mark in _BOMS), *b"<", 0))
 _MARKUP = re.compile(rb"<[A-Za-z!?]")
 
 
@@ -181,6 +182,10 @@ class PageSniffer:
 
     def feed(self, piece: bytes) -> bool | None:
         """Take the next piece and give the verdict so far."""
+        if (
+            piece and not self._held and not self._wide and piece[0] not in _CAN_BEGIN_A_PAGE
+        ):  # nearly every body of data
+            return False
         text = self._held + piece
         while True:
             if self._wide:

@@ -20,7 +20,7 @@ from aiomar.transfer._events import (
     UploadStarted,
 )
 from aiomar.transfer._limiter import Limiter
-from aiomar.transfer._paths import check_directory, check_final, held, real_directory
+from aiomar.transfer._paths import check_directory, check_final, hold, let_go, real_directory
 from aiomar.transfer._plan import RangeRequest, Selections, check_kinds, check_selection, plan_jobs
 from aiomar.transfer._policy import RetryPolicy
 from aiomar.transfer._results import (
@@ -71,7 +71,8 @@ __all__ = [
     "check_final",
     "check_kinds",
     "check_selection",
-    "held",
+    "hold",
+    "let_go",
     "plan_jobs",
     "real_directory",
     "run_jobs",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from aiomar._types import PathLike
@@ -43,8 +41,11 @@ def check_directory(into: PathLike, *, make: bool) -> Path:
     return directory
 
 
-def check_final(path: Path, *, overwrite: bool) -> None:
+def check_final(path: str, *, overwrite: bool) -> bool:
     """Hold a final path to what may be replaced.
+
+    Returns:
+        Whether there is a file.
 
     Raises:
         DestinationError: it is a symbolic link or no file, or exists and may not be replaced, or its name is too long.
@@ -52,7 +53,7 @@ def check_final(path: Path, *, overwrite: bool) -> None:
     try:
         found = os.lstat(path)
     except FileNotFoundError:
-        return
+        return False
     except (OSError, ValueError) as error:
         raise DestinationError(f"{path} cannot be used ({_reason(error)}): choose another name") from error
     if stat.S_ISLNK(found.st_mode):
@@ -61,27 +62,27 @@ def check_final(path: Path, *, overwrite: bool) -> None:
         raise DestinationError(f"{path} exists and is not a file: choose another name")
     if not overwrite:
         raise DestinationError(f"{path} exists already: pass overwrite=True or choose another name")
+    return True
 
 
-@contextmanager
-def held(directory: str, name: str) -> Iterator[None]:
-    """Hold a final path for one download.
+def hold(path: str) -> None:
+    """Hold a final path for one download; `let_go` follows.
 
     Args:
-        directory: as `real_directory` gives it.
-        name: the file's name.
+        path: below a directory as `real_directory` gives it.
 
     Raises:
         DestinationError: another download of this process holds it.
     """
-    key = os.path.normcase(f"{directory}{os.sep}{name}")
+    key = os.path.normcase(path)
     if key in _in_use:
-        raise DestinationError(f"another download to {key} is under way: wait for it or choose another name")
+        raise DestinationError(f"another download to {path} is under way: wait for it or choose another name")
     _in_use.add(key)
-    try:
-        yield
-    finally:
-        _in_use.discard(key)
+
+
+def let_go(path: str) -> None:
+    """Let go of a final path."""
+    _in_use.discard(os.path.normcase(path))
 
 
 def real_directory(directory: Path) -> str:

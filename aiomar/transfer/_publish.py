@@ -2,7 +2,7 @@
 
 A publication is one small story with three ends: `settle` (the new file stays), `undo` (the old state comes back), or
 an error that is kept in it, so that one bad file of a group never touches the others.  Everything here blocks and runs
-in a thread when files are to be durable.
+in a thread when files are to be durable.  Paths are text here: making a `Path` for every step costs more than the step.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -21,56 +21,66 @@ from aiomar.errors import DestinationError, DiskError, OmarError
 
 _PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}\.part", re.DOTALL)
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
-# Leaves room for dots, random part and suffix within the 255 bytes that file systems allow.
-_PART_STEM_BYTES = 200
+# Leaves room for dots, random part and suffix within the 255 bytes that file systems allow, whatever the characters.
+_PART_STEM_LENGTH = 60
 
 
 @attrs.define(eq=False)
 class Publication:
-    """One part file on its way to its final name."""
+    """One part file on its way to its final name.
+
+    Args:
+        fd: open on the part file; closed here.
+        part: its path.
+        final: the final path.
+        overwrite: whether an old file may be replaced.
+        existed: whether there was an old file when the download began.
+    """
 
     fd: int
-    part: Path
-    final: Path
+    part: str
+    final: str
     overwrite: bool
-    existed: bool = False
-    previous: Path | None = None
+    existed: bool
+    previous: str | None = None
     published: bool = False
     error: OSError | None = None
 
     def publish(self) -> None:
         """Move the part file to its final name; an old file stays reachable until `settle` or `undo`."""
-        self.existed = os.path.lexists(self.final)
-        if self.existed and not self.overwrite:
-            raise FileExistsError(errno.EEXIST, "made by somebody else in the meantime")
-        if self.existed:
+        if not self.overwrite:
+            # Unlike a rename a link fails if somebody has made the file in the meantime.
+            if _link(self.part, self.final):
+                self.published = True
+                os.unlink(self.part)
+                return
+            if os.path.lexists(self.final):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        elif self.existed:
             previous = beside(self.final)
-            if _link(self.final, previous):
-                self.previous = previous
-        elif _link(self.part, self.final):  # unlike a rename it fails if somebody makes the file at this moment
-            self.published = True
-            self.part.unlink()
-            return
-        self.part.replace(self.final)
+            with suppress(FileNotFoundError):
+                self.previous = previous if _link(self.final, previous) else None
+        os.replace(self.part, self.final)
         self.published = True
 
     def settle(self) -> None:
         """Let go of the old file."""
         if self.previous is not None:
-            self.previous.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.unlink(self.previous)
 
     def undo(self) -> None:
         """Make the final path what it was before."""
         with suppress(OSError):
-            if self.published and self.previous is not None:
-                self.previous.replace(self.final)
-            elif self.published and not self.existed:
-                self.final.unlink()
-            elif not self.published:
+            if not self.published:
                 self.settle()
+            elif self.previous is not None:
+                os.replace(self.previous, self.final)
+            elif not self.existed:
+                os.unlink(self.final)
 
 
-def _link(source: Path, target: Path) -> bool:
+def _link(source: str, target: str) -> bool:
     """Make a hard link; `False` where the file system has none."""
     try:
         os.link(source, target, follow_symlinks=False)
@@ -95,16 +105,16 @@ def publish_all(group: Sequence[Publication], *, durable: bool) -> None:
             item.error = error
     if not durable:
         return
-    for directory in {item.final.parent for item in group if item.published}:
+    for directory in {os.path.dirname(item.final) for item in group if item.published}:
         try:
             _sync_directory(directory)
         except OSError as error:
             for item in group:
-                if item.final.parent == directory:
+                if os.path.dirname(item.final) == directory:
                     item.error = item.error or error
 
 
-def _sync_directory(directory: Path) -> None:
+def _sync_directory(directory: str) -> None:
     fd = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         os.fsync(fd)
@@ -123,25 +133,18 @@ def sweep_parts(directory: Path, before: float) -> None:
             if _PART_NAME.fullmatch(entry.name):
                 with suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_mtime < before:
-                        Path(entry.path).unlink()
+                        os.unlink(entry.path)
 
 
-def beside(final: Path) -> Path:
+def beside(final: str) -> str:
     """Make up a name in the same directory that no other writer makes up."""
-    stem = final.name.encode("utf-8", "surrogateescape")[:_PART_STEM_BYTES].decode("utf-8", "ignore")
-    return final.with_name(f".{stem}.{secrets.token_hex(6)}.part")
+    directory, name = os.path.split(final)
+    if len(name) > _PART_STEM_LENGTH:
+        name = name.encode("utf-8", "surrogateescape")[:_PART_STEM_LENGTH].decode("utf-8", "ignore")
+    return f"{directory}{os.sep}.{name}.{secrets.token_hex(6)}.part"
 
 
-@contextmanager
-def disk_errors(final: Path) -> Iterator[None]:
-    """Turn the system's errors into ours."""
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, final) from error
-
-
-def disk_error(error: OSError, final: Path) -> OmarError:
+def disk_error(error: OSError, final: str) -> OmarError:
     """Give our error for one of the system's."""
     if isinstance(error, FileExistsError):
         return DestinationError(f"{final} was made by somebody else in the meantime: choose another name")

@@ -19,15 +19,18 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from aiomar._threads import Threads, wait_for_end
-from aiomar.transfer._publish import Publication, beside, disk_error, disk_errors, publish_all, sweep_parts
+from aiomar._threads import Threads, to_the_end
+from aiomar.transfer._publish import Publication, beside, disk_error, publish_all, sweep_parts
 
 _SMALL = 65_536
 # Two batches per file at most are in memory: one being stored, one being filled.
 _BATCH = 524_288
 _ORPHAN_AGE = 3600.0
+# Never through a link, never onto an existing file.
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Disk:
@@ -45,9 +48,9 @@ class Disk:
         self._busy = False
         self._swept: set[Path] = set()
 
-    def part(self, final: Path, *, overwrite: bool) -> PartFile:
+    def part(self, final: str, *, overwrite: bool, existed: bool) -> PartFile:
         """Begin a file; nothing is on disk before the first bytes are."""
-        return PartFile(self, self._threads, final, overwrite=overwrite)
+        return PartFile(self, self._threads, final, overwrite=overwrite, existed=existed)
 
     async def publish(self, item: Publication) -> None:
         """Give a finished part file its final name.
@@ -64,7 +67,7 @@ class Disk:
             if not self._busy:
                 self._start_group()
             try:
-                await wait_for_end(done)
+                await to_the_end(done)
             except asyncio.CancelledError:
                 item.undo()
                 raise
@@ -102,14 +105,23 @@ class Disk:
 
 
 class PartFile:
-    """One file that is being written; ends in `commit` or in `discard`."""
+    """One file that is being written; ends in `commit` or in `discard`.
 
-    def __init__(self, disk: Disk, threads: Threads, final: Path, *, overwrite: bool) -> None:
+    Args:
+        disk: publishes it.
+        threads: where large files are written.
+        final: the final path.
+        overwrite: whether an old file may be replaced.
+        existed: whether there is one.
+    """
+
+    def __init__(self, disk: Disk, threads: Threads, final: str, *, overwrite: bool, existed: bool) -> None:
         self._disk = disk
         self._threads = threads
         self._final = final
         self._overwrite = overwrite
-        self._part: Path | None = None
+        self._existed = existed
+        self._part: str | None = None
         self._fd = -1
         self._batch: list[bytes] = []
         self._batch_size = 0
@@ -127,9 +139,12 @@ class PartFile:
         self._batch_size += len(piece)
         self.size += len(piece)
         if self._batch_size >= (_BATCH if self._fd >= 0 else _SMALL):
-            self._open()
-            if self._batch_size >= _BATCH:
-                await self._store_batch()
+            try:
+                self._open()
+                if self._batch_size >= _BATCH:
+                    await self._store_batch()
+            except OSError as error:
+                raise disk_error(error, self._final) from error
 
     async def commit(self) -> str:
         """Give the file its final name, with everything that was written.
@@ -141,42 +156,43 @@ class PartFile:
             DiskError: it could not be stored; the final path is what it was before.
             DestinationError: the file had been made by somebody else in the meantime.
         """
-        self._open()
-        if self.size < _SMALL:
-            with disk_errors(self._final):
+        try:
+            part = self._open()
+            if self.size < _SMALL:
                 _store(self._fd, self._digest, self._batch)
-        else:
-            await self._store_batch()
-            await self._stored()
-        if self._part is None:
-            raise AssertionError("an open part file has a path")
-        item = Publication(fd=self._fd, part=self._part, final=self._final, overwrite=self._overwrite)
-        self._fd = -1
-        await self._disk.publish(item)
+            else:
+                await self._store_batch()
+                await self._stored()
+        except OSError as error:
+            raise disk_error(error, self._final) from error
+        fd, self._fd = self._fd, -1
+        await self._disk.publish(
+            Publication(fd=fd, part=part, final=self._final, overwrite=self._overwrite, existed=self._existed)
+        )
         self._part = None
         return self._digest.hexdigest()
 
     async def discard(self) -> None:
-        """Leave nothing behind; also after a commit, which it does not touch."""
+        """Leave nothing behind; after a commit there is nothing to do."""
         try:
             if self._job is not None:
-                await wait_for_end(self._job)
-                self._job.exception()  # why it is discarded is known already
+                with suppress(OSError):  # why the file is discarded is known already
+                    await to_the_end(self._job)
         finally:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
             if self._part is not None:
-                self._part.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._part)
                 self._part = None
 
-    def _open(self) -> None:
-        if self._fd >= 0:
-            return
-        self._part = beside(self._final)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        with disk_errors(self._final):
-            self._fd = os.open(self._part, flags, 0o600)
+    def _open(self) -> str:
+        if self._part is None:
+            part = beside(self._final)
+            self._fd = os.open(part, _NEW_FILE, 0o600)
+            self._part = part
+        return self._part
 
     async def _store_batch(self) -> None:
         await self._stored()
@@ -186,12 +202,9 @@ class PartFile:
     async def _stored(self) -> None:
         """Wait for the batch that is under way."""
         job = self._job
-        if job is None:
-            return
-        await wait_for_end(job)
-        self._job = None
-        with disk_errors(self._final):
-            job.result()
+        if job is not None:
+            self._job = None
+            await to_the_end(job)
 
 
 def _store(fd: int, digest: hashlib._Hash, pieces: Iterable[bytes]) -> None:

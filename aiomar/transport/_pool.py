@@ -70,7 +70,7 @@ class Pool(aiohttp.TCPConnector):
         traces: list[ForeignTrace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> aiohttp.connector.Connection:
-        """Give a connection; one on which something came unasked is given up, as that would pass for the next answer."""
+        """Give a connection, but none on which something came unasked: it would pass for the next answer."""
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
