@@ -15,10 +15,10 @@ Download Automation Specification; clauses are cited as ``SUB 3.2.2``.
 from __future__ import annotations
 
 import logging
-from importlib.metadata import version
 
 from aiomar._client import OmarClient
 from aiomar._config import OmarConfig
+from aiomar._version import __version__
 from aiomar.errors import (
     CertificateRejectedError,
     ConfigError,
@@ -175,10 +175,3 @@ __all__ = [
 ]
 
 logging.getLogger("aiomar").addHandler(logging.NullHandler())
-
-
-def __getattr__(name: str) -> str:
-    """Give ``__version__``, looked up in the package's metadata when it is asked for."""
-    if name == "__version__":
-        return version("aiomar")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

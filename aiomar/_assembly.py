@@ -12,7 +12,6 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from importlib.metadata import version
 from pathlib import Path
 
 import attrs
@@ -23,6 +22,7 @@ from aiomar._retry import Operations, Waiting, with_retries
 from aiomar._session import Session
 from aiomar._threads import Threads
 from aiomar._uploads import Uploader
+from aiomar._version import __version__
 from aiomar.errors import ExchangeError, UsageError
 from aiomar.protocol import SessionCookie, build_login
 from aiomar.transfer import (
@@ -109,7 +109,7 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) ->
     wiring = Wiring(
         context=context,
         timeouts=config.timeouts,
-        user_agent=config.user_agent or f"aiomar/{version('aiomar')}",
+        user_agent=config.user_agent or f"aiomar/{__version__}",
         server_hostname=config.trust.server_hostname,
         resolver=ThreadsResolver(threads),
     )

@@ -39,7 +39,7 @@ class Wiring:
 
     @property
     def limits(self) -> aiohttp.ClientTimeout:
-        """aiohttp's own deadlines: on connecting, and none besides; it never rounds them up."""
+        """The deadlines that aiohttp keeps: on connecting, and none besides; it never rounds them up."""
         return aiohttp.ClientTimeout(
             total=None, connect=self.timeouts.connect, sock_connect=None, sock_read=None, ceil_threshold=1e9
         )

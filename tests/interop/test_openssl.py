@@ -189,12 +189,12 @@ async def test_old_server(
 
 @pytest.mark.parametrize(("version", "ask"), [("-tls1_2", "R"), ("-tls1_3", "c")], ids=["renegotiation", "1.3"])
 async def test_certificate_asked_for_later(
-    configure: Callable[..., OmarConfig], server_files: object, tmp_path: Path, version: str, ask: str
+    configure: Callable[..., OmarConfig], tmp_path: Path, version: str, ask: str
 ) -> None:
     """A server may ask for the certificate when it has seen the request: by renegotiation, or as TLS 1.3 has it."""
     files = pki().server.save(tmp_path, "server")
     options = ("-cert", files.certificate, "-key", files.key, "-CAfile", pki().save_root(tmp_path), "-crlf", version)
-    with s_server(*options) as server:
+    with s_server(*options, "-no_resumption_on_reneg") as server:
         async with OmarClient(configure(f"https://localhost:{server.port}")) as client:
             login = asyncio.create_task(client.login())
             await asyncio.to_thread(server.wait_for, "^User-Agent: aiomar")

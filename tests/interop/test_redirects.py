@@ -70,7 +70,7 @@ async def test_login_page_elsewhere(
         assert len(site.targets) == 4
     async with RawSite(server_context, away) as site, OmarClient(configure(site.origin)) as client:
         with pytest.raises(LoginError):
-            await download(client, tmp_path)
+            await download(client, tmp_path / "data")
         assert site.data_requests == 2
 
 

@@ -1,0 +1,96 @@
+"""Events and errors as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import aiomar
+from aiomar import FileFormat, Group, Meter, TimeType
+from aiomar.cli._json import error_to_dict, event_name, event_to_dict, plain
+
+DAY = dt.date(2026, 1, 1)
+NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+ERROR = aiomar.StatusError("no: try again", status=503, retry_after=2.0)
+FILE = aiomar.SavedFile(
+    Path("d/a.csv"), 7, "ab", Group("7"), DAY, DAY, FileFormat.CSV, TimeType.PST, NOW, "length", reused=False
+)
+RECEIPT = aiomar.UploadReceipt("1", "a.csv", "1_a.csv", 7, "ab", NOW)
+
+EVENTS: list[aiomar.Event] = [
+    aiomar.LoggedIn("test", 0.5, renewed=False),
+    aiomar.LoginRetrying(ERROR, 1, 0.5),
+    aiomar.SessionEnded("test"),
+    aiomar.RangeStarted(DAY, DAY, FileFormat.CSV, TimeType.PST, Path("d")),
+    aiomar.RangeFinished(1, 0, 7, 0.5),
+    aiomar.DownloadStarted(Meter("1"), DAY, DAY, Path("d/a.csv")),
+    aiomar.DownloadProgress(Path("d/a.csv"), 3, None),
+    aiomar.DownloadRetrying(Meter("1"), DAY, DAY, ERROR, 1, 0.5),
+    aiomar.DownloadFinished(FILE, 0.5, 1),
+    aiomar.DownloadFailed(Meter("1"), DAY, DAY, Path("d/a.csv"), ERROR, 3),
+    aiomar.UploadStarted(Path("a.csv"), "a.csv", 7),
+    aiomar.UploadFinished(RECEIPT, 0.5),
+    aiomar.UploadFailed(Path("a.csv"), ERROR),
+]
+
+
+def test_every_event_becomes_json() -> None:
+    """There is an object for each class of event, under its own name, with all of its fields."""
+    assert {type(event) for event in EVENTS} == set(get_args(aiomar.Event))
+    for event in EVENTS:
+        told = json.loads(json.dumps(event_to_dict(event)))
+        assert told.pop("event") == event_name(event)
+        assert told.keys() == {name for name in dir(event) if not name.startswith("_")}
+
+
+def test_an_event_is_told_in_plain_values() -> None:
+    """Dates are in ISO form, paths are text, and an error is its type, message and facts."""
+    assert event_to_dict(EVENTS[9]) == {
+        "event": "download_failed",
+        "selection": {"kind": "meter", "id": "1"},
+        "start": "2026-01-01",
+        "end": "2026-01-01",
+        "path": str(Path("d/a.csv")),
+        "error": {
+            "type": "StatusError",
+            "message": "no: try again",
+            "hint": "never",
+            "status": 503,
+            "retry_after": 2.0,
+        },
+        "attempts": 3,
+    }
+    assert plain(FILE) == {
+        "path": str(Path("d/a.csv")),
+        "size": 7,
+        "sha256": "ab",
+        "selection": {"kind": "group", "id": "7"},
+        "start": "2026-01-01",
+        "end": "2026-01-01",
+        "file_format": "CSV",
+        "time_type": "PST",
+        "fetched_at": "2026-01-02T03:04:05+00:00",
+        "completeness": "length",
+        "reused": False,
+    }
+
+
+@pytest.mark.parametrize("value", [b"secret", object(), {"x": b"secret"}])
+def test_what_is_unknown_is_not_shown(value: object) -> None:
+    """Bytes and strange objects are named by their type only."""
+    assert "secret" not in json.dumps(plain(value))
+
+
+def test_an_error_from_elsewhere_keeps_its_text_to_itself() -> None:
+    """Only our own errors promise to show no secret."""
+    assert error_to_dict(ValueError("secret")) == {"type": "ValueError", "message": "unexpected ValueError"}
+
+
+def test_a_report_is_not_repeated() -> None:
+    """A partial failure is told by its events; the error says only that there was one."""
+    error = aiomar.PartialUploadError("some", report=aiomar.UploadReport((), (), (Path("a.csv"),)))
+    assert error_to_dict(error) == {"type": "PartialUploadError", "message": "some"}

@@ -1,0 +1,65 @@
+"""The words that options take."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from aiomar import ConfigError, Group, LimitError, Meter
+from aiomar.cli._options import parse_day, parse_ids, parse_selections
+
+TODAY = dt.date(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-02-28", dt.date(2026, 2, 28)),
+        ("today", TODAY),
+        ("yesterday", dt.date(2026, 2, 28)),
+        ("-7d", dt.date(2026, 2, 22)),
+        ("-0d", TODAY),
+    ],
+)
+def test_days(text: str, day: dt.date) -> None:
+    """A day is a date, or counted back from today."""
+    assert parse_day(text, "--from", TODAY) == day
+
+
+@pytest.mark.parametrize(
+    "text", ["", "20260228", "2026-02-30", "2026-2-3", "7d", "+7d", "-7", "-99999d", "-９d", "now"]
+)
+def test_days_that_are_none(text: str) -> None:
+    """Everything else is refused with the option's name."""
+    with pytest.raises(ConfigError, match="--from"):
+        parse_day(text, "--from", TODAY)
+
+
+def test_ids_from_lines() -> None:
+    """A meter is meant unless a group is named; blank lines and comments are passed over."""
+    lines = ["\ufeff1001\n", "\n", "# a comment\n", "group:7\r\n", "meter: 1002 \n", "  1003  \n", "plant:4\n"]
+    expected = [Meter("1001"), Group("7"), Meter("1002"), Meter("1003"), Meter("plant:4")]
+    assert list(parse_ids(lines, "ids.txt")) == expected
+
+
+def test_a_bad_line_is_named() -> None:
+    """The error says where the bad id is."""
+    with pytest.raises(LimitError, match=r"line 2 of ids\.txt"):
+        list(parse_ids(["1\n", "group:\n"], "ids.txt"))
+
+
+def test_selections_are_put_together() -> None:
+    """Each is kept once, in the order of the options."""
+    assert parse_selections(["1", "2"], ["1"], [Meter("2"), Meter("3")]) == [
+        Meter("1"),
+        Meter("2"),
+        Group("1"),
+        Meter("3"),
+    ]
+
+
+def test_nothing_selected() -> None:
+    """A download of nothing is a mistake in the options."""
+    with pytest.raises(ConfigError, match="--meter, --group or --ids-from"):
+        parse_selections([], [], [])
