@@ -28,9 +28,9 @@ from aiomar.protocol import SessionCookie, build_login
 from aiomar.transfer import (
     BodyRules,
     Disk,
-    DownloadJob,
     Event,
     FailedDownload,
+    Job,
     Limiter,
     LoggedIn,
     LoginRetrying,
@@ -199,9 +199,9 @@ class Parts:
         started = time.monotonic()
         files = failures = size = 0
         wanted = Wanted(file_format=request.file_format, time_type=request.time_type, allow_unverified=allow_unverified)
-        destination = Destination(directory=real_directory(directory), overwrite=True)
+        destination = Destination(directory=directory, real=real_directory(directory), overwrite=True)
 
-        async def fetch(job: DownloadJob) -> SavedFile | FailedDownload:
+        async def fetch(job: Job) -> SavedFile | FailedDownload:
             return await self.downloader.save(job, wanted, destination)
 
         def own(task: asyncio.Task[None]) -> None:
@@ -212,7 +212,7 @@ class Parts:
         self.notify(
             RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
         )
-        jobs = plan_jobs(selections, request, directory)
+        jobs = plan_jobs(selections, request)
         async with aclosing(jobs), aclosing(run_jobs(jobs, fetch, workers=self.workers, own=own)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, SavedFile):

@@ -19,6 +19,7 @@ from aiomar.protocol import FileFormat, Selection, Span, TimeType, UploadReceipt
 from aiomar.transfer import (
     DownloadJob,
     FailedDownload,
+    Job,
     Observer,
     RangePlan,
     RangeReport,
@@ -142,9 +143,9 @@ class OmarClient:
         directory = check_directory(into, make=True)
         await parts.prepare(directory)
         outcome = await parts.downloader.save(
-            DownloadJob(selection=selection, start=start, end=end, path=directory / chosen),
+            Job(selection, span, chosen),
             Wanted(file_format=file_format, time_type=time_type, allow_unverified=allow_unverified),
-            Destination(directory=real_directory(directory), overwrite=overwrite),
+            Destination(directory=directory, real=real_directory(directory), overwrite=overwrite),
         )
         if isinstance(outcome, FailedDownload):
             raise outcome.error from outcome.error.__cause__
@@ -330,7 +331,11 @@ class OmarClient:
             max_age=max_age,
         )
         directory = check_directory(into, make=False)
-        return RangePlan(tuple([job async for job in plan_jobs(selections, request, directory)]))
+        jobs = [
+            DownloadJob(selection=job.selection, start=job.span.start, end=job.span.end, path=directory / job.name)
+            async for job in plan_jobs(selections, request)
+        ]
+        return RangePlan(tuple(jobs))
 
     async def upload(
         self,

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -20,12 +21,12 @@ from aiomar.transfer import (
     Disk,
     DownloadFailed,
     DownloadFinished,
-    DownloadJob,
     DownloadProgress,
     DownloadRetrying,
     DownloadStarted,
     Event,
     FailedDownload,
+    Job,
     Limiter,
     PartFile,
     RetryPolicy,
@@ -52,7 +53,9 @@ class Wanted:
 class Destination:
     """Where the files of a call go."""
 
-    directory: str
+    directory: Path
+    """As the caller gave it."""
+    real: str
     """Its one true name, see `real_directory`."""
     overwrite: bool
 
@@ -83,36 +86,37 @@ class Downloader:
     rules: BodyRules
     notify: Callable[[Event], None] | None
 
-    async def save(self, job: DownloadJob, wanted: Wanted, destination: Destination) -> SavedFile | FailedDownload:
+    async def save(self, job: Job, wanted: Wanted, destination: Destination) -> SavedFile | FailedDownload:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
         started = self.waiting.clock()
         attempts = 0
         existed = False
-        final = f"{destination.directory}{os.sep}{job.path.name}"
+        path = destination.directory / job.name
+        final = f"{destination.real}{os.sep}{job.name}"
 
         async def once(number: int) -> SavedFile:
             nonlocal attempts
             attempts = number
             part = self.disk.part(final, overwrite=destination.overwrite, existed=existed)
-            return await self._store(job, wanted, part)
+            return await self._store(job, wanted, path, part)
 
         if self.notify:
-            self.notify(DownloadStarted(job.selection, job.start, job.end, job.path))
+            self.notify(DownloadStarted(job.selection, job.span.start, job.span.end, path))
         try:
             hold(final)
             try:
                 existed = check_final(final, overwrite=destination.overwrite)
                 async with self.operations.limit():
-                    file = await self._repeat(once, job.selection, job.start, job.end)
+                    file = await self._repeat(once, job.selection, job.span)
             finally:
                 let_go(final)
         except OmarError as error:
             if self.notify:
-                self.notify(DownloadFailed(job.selection, job.start, job.end, job.path, error, attempts))
+                self.notify(DownloadFailed(job.selection, job.span.start, job.span.end, path, error, attempts))
             return FailedDownload(
                 selection=job.selection,
-                start=job.start,
-                end=job.end,
+                start=job.span.start,
+                end=job.span.end,
                 file_format=wanted.file_format,
                 time_type=wanted.time_type,
                 error=error,
@@ -130,18 +134,16 @@ class Downloader:
             return await self._open(selection, span, wanted)
 
         async with self.operations.limit(), self.limiter:
-            exchange, body = await self._repeat(once, selection, span.start, span.end)
+            exchange, body = await self._repeat(once, selection, span)
             try:
                 yield aiter(body)
             finally:
                 exchange.close()
 
-    async def _repeat(
-        self, once: Callable[[int], Awaitable[_T]], selection: Selection, start: dt.date, end: dt.date
-    ) -> _T:
+    async def _repeat(self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span) -> _T:
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
             if self.notify:
-                self.notify(DownloadRetrying(selection, start, end, error, number, wait))
+                self.notify(DownloadRetrying(selection, span.start, span.end, error, number, wait))
 
         seconds = self.operations.seconds
         deadline = None if seconds is None else self.waiting.clock() + seconds
@@ -167,35 +169,35 @@ class Downloader:
             raise
         return answer.exchange, body
 
-    async def _store(self, job: DownloadJob, wanted: Wanted, part: PartFile) -> SavedFile:
+    async def _store(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> SavedFile:
         """One attempt: ask, judge, store, prove, publish; its place is free again while the disk is waited for."""
         try:
             async with self.limiter:
-                body = await self._receive(job, wanted, part)
+                body = await self._receive(job, wanted, path, part)
             fetched_at = dt.datetime.now(dt.UTC)
             sha256 = await part.commit()
         finally:
             await part.discard()
         return SavedFile(
-            path=job.path,
+            path=path,
             size=part.size,
             sha256=sha256,
             selection=job.selection,
-            start=job.start,
-            end=job.end,
+            start=job.span.start,
+            end=job.span.end,
             file_format=wanted.file_format,
             time_type=wanted.time_type,
             fetched_at=fetched_at,
             completeness=body.completeness,
         )
 
-    async def _receive(self, job: DownloadJob, wanted: Wanted, part: PartFile) -> Body:
-        exchange, body = await self._open(job.selection, Span(job.start, job.end), wanted)
+    async def _receive(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> Body:
+        exchange, body = await self._open(job.selection, job.span, wanted)
         try:
             while piece := await body.read():
                 await part.write(piece)
                 if self.notify:
-                    self.notify(DownloadProgress(job.path, body.received, body.expected))
+                    self.notify(DownloadProgress(path, body.received, body.expected))
         finally:
             exchange.close()
         return body

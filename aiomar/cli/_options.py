@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from aiomar import ConfigError, Group, LimitError, Meter, Selection
 
-_DAYS_AGO = re.compile(r"-([0-9]{1,5})d", re.ASCII)
+_DAYS_AGO = re.compile(r"-([0-9]{1,9})d", re.ASCII)
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 FILE = Parameter(metavar="FILE")

@@ -142,7 +142,7 @@ class Output:
         self.record(record)
         if isinstance(event, DownloadFailed):
             if self._failures <= _MOST_FAILURES:
-                self.complain(f"{event.selection.kind} {event.selection.id} from {event.start} on: {told(event.error)}")
+                self.complain(f"{_which(event)}: {told(event.error)}")
         elif self.display.verbose:
             name = record.pop("event")
             self.say(f"{name} {' '.join(f'{key}={json.dumps(value)}' for key, value in record.items())}")
@@ -183,12 +183,15 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
+def _which(event: DownloadFailed | DownloadRetrying) -> str:
+    return f"{event.selection.kind} {event.selection.id}, {event.start} to {event.end}"
+
+
 def in_words(event: Event) -> str | None:
     """Tell people of an event that they should know of; `None` for the many that go without saying."""
     match event:
         case DownloadRetrying():
-            what = f"{event.selection.kind} {event.selection.id} from {event.start} on"
-            return f"again in {event.wait:.1f} s: {what}: {event.error}"
+            return f"again in {event.wait:.1f} s: {_which(event)}: {event.error}"
         case LoginRetrying():
             return f"login again in {event.wait:.1f} s: {event.error}"
         case SessionEnded():

@@ -82,7 +82,7 @@ async def show(out: Output, directory: Path) -> int:
         out.line(f"   A fourth file was refused before a byte was sent, as it should be:\n   {refusal}")
         checks = await asyncio.to_thread(_compare, server, files, receipts, refusal, seen)
     out.summary |= {"bytes": sum(file.size for file in files)}
-    return _conclude(out, files, checks)
+    return conclude(out, files, checks)
 
 
 async def _download(out: Output, client: OmarClient, server: OmarServer, directory: Path) -> list[SavedFile]:
@@ -161,7 +161,8 @@ def _intervals(csv: Path, day: dt.date) -> int:
         return sum(f",1,KWH,{day:%m/%d/%Y}," in row for row in rows)
 
 
-def _conclude(out: Output, files: Sequence[SavedFile], checks: Sequence[Check]) -> int:
+def conclude(out: Output, files: Sequence[SavedFile], checks: Sequence[Check]) -> int:
+    """Show the last table and give the exit code."""
     good = all(check.good for check in checks)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("4. What came of it")

@@ -33,7 +33,14 @@ from aiomar.protocol._pages import (
     read_upload_page,
 )
 from aiomar.protocol._receipts import ReceiptFacts
-from aiomar.protocol._requests import build_download, build_login, build_upload, file_name
+from aiomar.protocol._requests import (
+    build_download,
+    build_login,
+    build_upload,
+    file_name,
+    selection_part,
+    span_part,
+)
 from aiomar.protocol._spans import check_days_per_file, split
 from aiomar.protocol._verdicts import (
     Framing,
@@ -95,6 +102,8 @@ __all__ = [
     "read_upload_page",
     "redirect_location",
     "retry_after",
+    "selection_part",
+    "span_part",
     "split",
     "status_error",
     "unexpected_redirect",

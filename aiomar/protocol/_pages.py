@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 
 import attrs
-from selectolax.lexbor import LexborHTMLParser
 
 from aiomar.protocol._receipts import MASK, ReceiptFacts, mask, read_receipt, unmask
 from aiomar.protocol._text import TAG, decode, fold, on_one_line, segments, title, unescape, without_hidden
@@ -106,6 +105,8 @@ def _cells(source: str) -> list[str]:
     tables = _tables(source)
     if tables.count("<") > _MOST_TAGS:
         return []
+    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - 4 MB that a program without uploads never needs
+
     cells = LexborHTMLParser(tables).css("td, th")
     return [text for cell in cells if len(cell.css("td, th")) <= 1 and (text := fold(cell.text(deep=True)))]
 

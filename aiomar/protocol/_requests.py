@@ -62,18 +62,22 @@ def file_name(selection: Selection, span: Span, *, file_format: FileFormat, time
 
     An id that is not safe in a file name is percent-encoded, so two ids never share a name.
     """
+    return selection_part(selection) + span_part(span, file_format=file_format, time_type=time_type)
+
+
+def selection_part(selection: Selection) -> str:
+    """Give the beginning of a file name: ``meter-1001``."""
     # `quote` leaves "~" alone as well, which is not in the contract's list.
-    identifier = quote(selection.id, safe="").replace("~", "%7E")
-    return f"{selection.kind}-{identifier}_{_digits(span.start)}_{_digits(span.end)}_{time_type.value.lower()}{file_format.suffix}"
+    return f"{selection.kind}-{quote(selection.id, safe='').replace('~', '%7E')}"
+
+
+def span_part(span: Span, *, file_format: FileFormat, time_type: TimeType) -> str:
+    """Give the end of a file name, the same for every selection: ``_20260101_20260131_pst.csv``."""
+    days = "_".join(day.isoformat().replace("-", "") for day in (span.start, span.end))
+    return f"_{days}_{time_type.value.lower()}{file_format.suffix}"
 
 
 @lru_cache(maxsize=1024)  # a range has few days and many selections
-def _digits(day: dt.date) -> str:
-    """``YYYYMMDD``, with four digits for any year."""
-    return day.isoformat().replace("-", "")
-
-
-@lru_cache(maxsize=1024)
 def _date(day: dt.date) -> str:
     """``MM%2FDD%2FYYYY``, with four digits for any year."""
     return f"{day.month:02}%2F{day.day:02}%2F{day.year:04}"

@@ -59,7 +59,8 @@ def judge_upload(  # noqa: PLR0911 - a list of cases, read from top to bottom
     if len(page) > PAGE_LIMIT:
         return unknown(submission, "page", "the answer is too long for a receipt", {"status": head.status})
     seen = read_upload_page(page, submission.name)
-    facts = {"status": head.status, **seen.fragments}
+    read = {"receipt_size" if name == "size" else name: text for name, text in seen.fragments.items()}
+    facts: dict[str, object] = {"status": head.status, **read}
     if seen.receipt is not None and seen.reason is None and _is_whole(head, page, seen.receipt):
         return _checked(submission, seen.receipt)
     if seen.reason is not None and seen.receipt is None:

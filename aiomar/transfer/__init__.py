@@ -21,7 +21,7 @@ from aiomar.transfer._events import (
 )
 from aiomar.transfer._limiter import Limiter
 from aiomar.transfer._paths import check_directory, check_final, hold, let_go, real_directory
-from aiomar.transfer._plan import RangeRequest, Selections, check_kinds, check_selection, plan_jobs
+from aiomar.transfer._plan import Job, RangeRequest, Selections, check_kinds, check_selection, plan_jobs
 from aiomar.transfer._policy import RetryPolicy
 from aiomar.transfer._results import (
     Completeness,
@@ -49,6 +49,7 @@ __all__ = [
     "Event",
     "FailedDownload",
     "FailedUpload",
+    "Job",
     "Limiter",
     "LoggedIn",
     "LoginRetrying",

@@ -6,13 +6,22 @@ import datetime as dt
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from contextlib import closing
-from pathlib import Path
 
 import attrs
 
 from aiomar.errors import ConfigError, LimitError
-from aiomar.protocol import FileFormat, Group, Meter, Selection, Span, TimeType, check_days_per_file, file_name, split
-from aiomar.transfer._results import DownloadJob
+from aiomar.protocol import (
+    FileFormat,
+    Group,
+    Meter,
+    Selection,
+    Span,
+    TimeType,
+    check_days_per_file,
+    selection_part,
+    span_part,
+    split,
+)
 
 Selections = Selection | Iterable[Selection] | AsyncIterable[Selection]
 """One selection, or any number of them, consumed lazily."""
@@ -68,25 +77,37 @@ class RangeRequest:
             raise ConfigError(f"max_age must be a datetime.timedelta or None, not {self.max_age!r:.40}")
         check_kinds(self.file_format, self.time_type)
 
-    def jobs(self, selection: Selection, directory: Path) -> Iterable[DownloadJob]:
-        """Give one job per file of a selection."""
-        for span in split(self.span, self.days_per_file):
-            name = file_name(selection, span, file_format=self.file_format, time_type=self.time_type)
-            yield DownloadJob(selection=selection, start=span.start, end=span.end, path=directory / name)
+    def parts(self) -> list[tuple[Span, str]]:
+        """Give the spans of the single files, each with the end of its file name; the same for every selection."""
+        return [
+            (span, span_part(span, file_format=self.file_format, time_type=self.time_type))
+            for span in split(self.span, self.days_per_file)
+        ]
 
 
-async def plan_jobs(selections: Selections, request: RangeRequest, directory: Path) -> AsyncGenerator[DownloadJob]:
+@attrs.frozen
+class Job:
+    """One file to fetch."""
+
+    selection: Selection
+    span: Span
+    name: str
+
+
+async def plan_jobs(selections: Selections, request: RangeRequest) -> AsyncGenerator[Job]:
     """Give every job once, in the order of the selections, taking no selection before it is needed.
 
     Raises:
         LimitError: rule ``"selection"``, for something that is no selection.
     """
+    parts = request.parts()
     with closing(_Seen()) as seen:
         async for item in _one_by_one(selections):
             selection = check_selection(item)
             if seen.is_new(selection):
-                for job in request.jobs(selection, directory):
-                    yield job
+                beginning = selection_part(selection)
+                for span, end in parts:
+                    yield Job(selection, span, beginning + end)
 
 
 async def _one_by_one(selections: object) -> AsyncIterator[object]:

@@ -46,7 +46,9 @@ class RetryPolicy:
         attempts = min(self.attempts, 2) if isinstance(error, CertificateRejectedError) else self.attempts
         if attempt >= attempts:
             return None
-        wait = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1)) * random()
+        # Bounded, because a float has no room for more doublings.
+        doubled = self.first_wait * 2.0 ** min(attempt - 1, 1000)
+        wait = min(self.longest_wait, doubled) * random()
         if isinstance(error, StatusError) and error.retry_after is not None:
             wait = max(wait, min(error.retry_after, self.retry_after_cap))
         return wait

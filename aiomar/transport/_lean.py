@@ -4,7 +4,7 @@
 redirects, proxies, middleware, header merging.  The core renders the request anyway, so here its bytes are written to a
 pooled connection and the answer is read from the handler.  What the session does and this must do too:
 
-* skip 1xx answers;
+* skip 1xx answers, save 101, after which nothing else comes;
 * repeat a GET once when a pooled connection turns out to be dead before the first byte of an answer;
 * give a connection back only after a body that was read to its end, and close it after anything else.
 
@@ -33,6 +33,7 @@ from aiomar.transport._pool import Pool, Wiring
 from aiomar.transport._seam import Exchange, Trace
 
 _FIRST_FINAL = 200
+_SWITCHING = 101
 _ALWAYS = "Accept: */*\r\nAccept-Encoding: identity\r\n"
 _DEAD = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError, BrokenPipeError)
 
@@ -134,7 +135,7 @@ class LeanTransport:
         try:
             while True:
                 message, content = await protocol.read()
-                if message.code >= _FIRST_FINAL:
+                if message.code >= _FIRST_FINAL or message.code == _SWITCHING:
                     return ResponseHead(status=message.code, headers=tuple(message.headers.items())), content
         finally:
             late.cancel()

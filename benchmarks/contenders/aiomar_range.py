@@ -48,5 +48,5 @@ def run(job: Job, *, durable: bool) -> None:
 
 CONTENDERS = (
     Contender(name="aiomar", workloads="ABCD", run=functools.partial(run, durable=True), judged=True),
-    Contender(name="aiomar, durable=False", workloads="ABCD", run=functools.partial(run, durable=False)),
+    Contender(name="aiomar durable=False", workloads="ABCD", run=functools.partial(run, durable=False)),
 )

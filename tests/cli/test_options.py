@@ -28,7 +28,7 @@ def test_days(text: str, day: dt.date) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "20260228", "2026-02-30", "2026-2-3", "7d", "+7d", "-7", "-99999d", "-９d", "now"]
+    "text", ["", "20260228", "2026-02-30", "2026-2-3", "7d", "+7d", "-7", "-999999999d", "-7 d", "now"]
 )
 def test_days_that_are_none(text: str) -> None:
     """Everything else is refused with the option's name."""

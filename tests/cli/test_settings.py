@@ -65,8 +65,12 @@ def test_a_profile_is_read_only_when_it_is_named(sealed: Credentials) -> None:
 @pytest.mark.parametrize("option", ["pkcs12", "certificate", "key"])
 def test_a_missing_file_is_a_mistake_in_the_options(option: str, sealed: Credentials) -> None:
     """Not a bad certificate: there is none to look at."""
-    given = {"certificate": sealed.certificate} if option == "key" else {}
-    connection = Connection(environment="test", **{**given, option: Path("nowhere.pem")})
+    nowhere = Path("nowhere.pem")
+    connection = {
+        "pkcs12": Connection(environment="test", pkcs12=nowhere),
+        "certificate": Connection(environment="test", certificate=nowhere),
+        "key": Connection(environment="test", certificate=sealed.certificate, key=nowhere),
+    }[option]
     with pytest.raises(ConfigError, match=f"--{option}: there is no file 'nowhere.pem'"):
         configure(connection, environ={}, ask=None)
 
@@ -86,8 +90,10 @@ def test_a_person_is_asked_only_if_it_is_needed(form: str, sealed: Credentials) 
         asked.append("Passphrase?")
         return "open sesame"
 
-    files = {"pkcs12": sealed.pkcs12} if form == "pkcs12" else {"certificate": sealed.certificate, "key": sealed.key}
-    connection = Connection(environment="test", **files)
+    connection = {
+        "pkcs12": Connection(environment="test", pkcs12=sealed.pkcs12),
+        "pem": Connection(environment="test", certificate=sealed.certificate, key=sealed.key),
+    }[form]
     configure(connection, environ={"AIOMAR_PASSPHRASE": "open sesame"}, ask=ask)
     assert asked == []
     configure(connection, environ={}, ask=ask)

@@ -80,13 +80,9 @@ def fetch_range(
     )
 
 
-def iterate(
-    client: OmarClient, selections: Selections, into: Path
-) -> AsyncGenerator[SavedFile | FailedDownload]:
+def iterate(client: OmarClient, selections: Selections, into: Path) -> AsyncGenerator[SavedFile | FailedDownload]:
     """Download a day of many as CSV, one outcome at a time."""
-    return client.iter_range(
-        selections, DAY, DAY, file_format=FileFormat.CSV, time_type=TimeType.PST, into=into
-    )
+    return client.iter_range(selections, DAY, DAY, file_format=FileFormat.CSV, time_type=TimeType.PST, into=into)
 
 
 def data(server: OmarServer, selection: Meter | Group = METER, file_format: FileFormat = FileFormat.CSV) -> bytes:
@@ -111,7 +107,9 @@ def on_disk(directory: Path) -> dict[str, bytes]:
     }
 
 
-def raw(body: bytes, *headers: str, status: str = "200 OK", on: Literal["login", "download", "upload"] = "download") -> Raw:
+def raw(
+    body: bytes, *headers: str, status: str = "200 OK", on: Literal["login", "download", "upload"] = "download"
+) -> Raw:
     """Answer with exactly these headers; without a length the body ends with the connection."""
     head = "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""])
     return Raw(head.encode("latin-1") + body, on=on)
@@ -166,7 +164,9 @@ def client_tasks() -> list[asyncio.Task[object]]:
     """Give the tasks that run code of the client: not those of the tests, nor of the embedded server."""
     others = ("/tests/", "/testing/", "web_protocol", "pytest")
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    return [task for task in tasks if not any(other in _home(task) for other in others) and "Task-" not in task.get_name()]
+    return [
+        task for task in tasks if not any(other in _home(task) for other in others) and "Task-" not in task.get_name()
+    ]
 
 
 def client_threads() -> list[str]:

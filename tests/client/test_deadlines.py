@@ -80,7 +80,11 @@ async def test_nobody_listens(omar_config: OmarConfig, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("rate", "good"), [(1e9, False), (0.0, True), (1.0, True)])
 async def test_a_drip_is_given_up(
-    rate: float, good: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path  # noqa: FBT001 - a parameter
+    rate: float,
+    good: bool,
+    omar_server: OmarServer,
+    omar_config: OmarConfig,
+    tmp_path: Path,  # noqa: FBT001 - a parameter
 ) -> None:
     """Bytes that come, but too few of them over a minute, are a deadline of their own; 0 switches it off."""
     async with OmarClient(attrs.evolve(once(omar_config), timeouts=Timeouts(minimum_rate=rate))) as client:

@@ -78,7 +78,9 @@ STEPS = [
         good=True,
         policy=RetryPolicy(attempts=6, first_wait=4.0, longest_wait=10.0),
     ),
-    Step("many attempts do not overflow", [LOST] * 2000, [20.0] * 5, 2001, good=True, policy=RetryPolicy(attempts=2001)),
+    Step(
+        "many attempts do not overflow", [LOST] * 2000, [20.0] * 5, 2001, good=True, policy=RetryPolicy(attempts=2001)
+    ),
     Step("Retry-After is a lower bound", [asked(7.0)], [7.0], 2, good=True),
     Step("jitter may be longer than Retry-After", [asked(0.1)], [0.5], 2, good=True),
     Step("Retry-After is capped", [asked(9_999.0)], [60.0], 2, good=True),

@@ -366,7 +366,10 @@ async def test_the_repeats_of_a_login_are_not_multiplied(
         (Redirect("/fr_top.jsp", on="login"), LoginError),
         (Redirect("/maintenance.html", on="login"), UnexpectedRedirectError),
         (raw(b"", "Set-Cookie: S=; Max-Age=0", "Content-Length: 0", on="login"), LoginError),
-        (raw(b"", "Set-Cookie: S=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Content-Length: 0", on="login"), LoginError),
+        (
+            raw(b"", "Set-Cookie: S=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Content-Length: 0", on="login"),
+            LoginError,
+        ),
         (raw(b"", "Set-Cookie: =x", "Set-Cookie: S=good", "Content-Length: 0", on="login"), LoginError),
     ],
     ids=lambda value: repr(value) if isinstance(value, Fault) else value.__name__,

@@ -9,15 +9,16 @@ from __future__ import annotations
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import attrs
 import pytest
 
 from aiomar import (
+    CertificateRejectedError,
     DeadlineError,
     EmptyBodyError,
+    ExchangeError,
     OmarClient,
     OmarConfig,
     OmarError,
@@ -32,7 +33,7 @@ from aiomar import (
 )
 from tests.support.clients import CSV, download, saved_names
 from tests.support.proxy import Proxy
-from tests.support.raw import LOGIN, Answer, Port, RawSite, Then, whole
+from tests.support.raw import Answer, Port, RawSite, Then, whole
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = b"Content-Length: %d\r\n" % len(CSV)
@@ -79,7 +80,7 @@ BAD: dict[str, tuple[bytes, type[OmarError]]] = {
     "HTTP/2": (b"HTTP/2 200 OK\r\n" + BODY, TransportError),
     "status in words": (b"HTTP/1.1 fine OK\r\n" + BODY, TransportError),
     "status of four digits": (b"HTTP/1.1 1000 OK\r\n" + BODY, TransportError),
-    "status 101": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nxx", TransportError),
+    "status 101": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nxx", StatusError),
     "9 KB header": (OK + b"X: " + b"x" * 9000 + b"\r\n" + BODY, TransportError),
     "9 KB status line": (b"HTTP/1.1 200 " + b"x" * 9000 + b"\r\n" + BODY, TransportError),
     "5,000 headers": (OK + b"X: y\r\n" * 5000 + BODY, TransportError),
@@ -115,20 +116,116 @@ STALLS = {
 
 
 @pytest.fixture(params=["direct", "proxy"])
-def connect(
-    request: pytest.FixtureRequest, configure: Callable[..., OmarConfig]
-) -> Callable[[Port], object]:
-    """Make a client of the site on either way; it tries once and has little patience."""
-
-    @asynccontextmanager
-    async def direct(site: Port) -> AsyncIterator[OmarClient]:
-        config = attrs.evolve(
-            configure(site.origin), timeouts=Timeouts(first_byte=0.1, read=0.1), retry=RetryPolicy(attempts=1)
-        )
-        async with OmarClient(config) as client:
-            yield client
-
-    return direct
+async def proxy(request: pytest.FixtureRequest) -> AsyncIterator[str | None]:
+    """Give the way to the server: the address of a proxy, or none."""
+    async with Proxy() as running:
+        yield running.address if request.param == "proxy" else None
 
 
-async def test_x() -> None: ...
+@pytest.fixture
+def config_of(configure: Callable[..., OmarConfig], proxy: str | None) -> Callable[[Port], OmarConfig]:
+    """Make the configuration of a client that tries once."""
+    return lambda site: attrs.evolve(configure(site.origin), retry=RetryPolicy(attempts=1), proxy=proxy)
+
+
+@pytest.mark.clause("DL 3.3")
+@pytest.mark.parametrize(("wire", "completeness"), GOOD.values(), ids=GOOD.keys())
+async def test_good_answer(
+    config_of: Callable[[Port], OmarConfig],
+    server_context: ssl.SSLContext,
+    tmp_path: Path,
+    wire: bytes,
+    completeness: str,
+) -> None:
+    """What HTTP allows is saved byte for byte, and the result says what proves it whole."""
+    async with RawSite(server_context, Answer(wire)) as site, OmarClient(config_of(site)) as client:
+        saved = await download(client, tmp_path)
+    assert saved.path.read_bytes() == CSV
+    assert saved.completeness == completeness
+
+
+@pytest.mark.parametrize(("wire", "error"), BAD.values(), ids=BAD.keys())
+async def test_bad_answer(
+    config_of: Callable[[Port], OmarConfig],
+    server_context: ssl.SSLContext,
+    tmp_path: Path,
+    wire: bytes,
+    error: type[OmarError],
+) -> None:
+    """A download ends in the error of its kind, and nothing is saved; an upload's outcome is unknown, after one try."""
+    source = tmp_path / "a.csv"
+    source.write_bytes(b"1,2\r\n")
+    async with RawSite(server_context, Answer(wire)) as site, OmarClient(config_of(site)) as client:
+        with pytest.raises(error) as caught:
+            await download(client, tmp_path)
+        assert not isinstance(caught.value, CertificateRejectedError)
+        before = site.data_requests
+        with pytest.raises(OutcomeUnknownError):
+            await client.upload(source)
+        assert site.data_requests == before + 1
+    assert saved_names(tmp_path) == []
+
+
+@pytest.mark.parametrize("wire", [wire for wire, _ in BAD.values()], ids=BAD.keys())
+async def test_bad_login(configure: Callable[..., OmarConfig], server_context: ssl.SSLContext, wire: bytes) -> None:
+    """A login that is answered like this fails with an error of the tree, after as many tries as the policy allows."""
+    async with RawSite(server_context, login=Answer(wire)) as site, OmarClient(configure(site.origin)) as client:
+        with pytest.raises(ExchangeError):
+            await client.login()
+        assert 1 <= len(site.targets) <= 3
+
+
+@pytest.mark.parametrize(("wire", "phase"), STALLS.values(), ids=STALLS.keys())
+async def test_stall(
+    config_of: Callable[[Port], OmarConfig], server_context: ssl.SSLContext, tmp_path: Path, wire: bytes, phase: str
+) -> None:
+    """A server that falls silent runs into the deadline of its phase, and nothing is saved."""
+    timeouts = Timeouts(first_byte=0.1) if phase == "first_byte" else Timeouts(read=0.1)
+    async with RawSite(server_context, Answer(wire, Then.STALL)) as site:
+        async with OmarClient(attrs.evolve(config_of(site), timeouts=timeouts)) as client:
+            with pytest.raises(DeadlineError) as caught:
+                await download(client, tmp_path)
+        assert site.data_requests == 1
+    assert caught.value.phase == phase
+    assert saved_names(tmp_path) == []
+
+
+async def test_answer_that_nobody_asked_for(
+    config_of: Callable[[Port], OmarConfig], server_context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """What comes on an idle connection is never taken for the answer to the next request."""
+    unasked = OK + b"Content-Length: 14\r\n\r\na,b\r\nother,99\r\n"
+    async with RawSite(server_context, whole(CSV)) as site, OmarClient(config_of(site)) as client:
+        await client.login()
+        site.say_to_all(unasked)
+        async with OmarClient(config_of(site)) as other:
+            await other.login()  # so that the words have surely arrived
+        saved = await download(client, tmp_path)
+        assert site.connections == 3
+    assert saved.path.read_bytes() == CSV
+
+
+async def test_answer_in_one_piece_with_another(
+    config_of: Callable[[Port], OmarConfig], server_context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """A second answer right behind the first one is never taken for the answer to the next request."""
+    twice = OK + BODY + OK + b"Content-Length: 14\r\n\r\na,b\r\nother,99\r\n"
+    async with RawSite(server_context, Answer(twice, Then.KEEP)) as site, OmarClient(config_of(site)) as client:
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            saved = await download(client, tmp_path / name)
+            assert saved.path.read_bytes() == CSV
+        assert site.data_requests == 2
+
+
+async def test_client_without_a_certificate(
+    configure: Callable[..., OmarConfig], server_context: ssl.SSLContext
+) -> None:
+    """nginx's word for a certificate that did not arrive is a refused certificate, not a status."""
+    page = b"<html><title>400 No required SSL certificate was sent</title></html>"
+    async with RawSite(server_context, login=whole(page, status="400 Bad Request")) as site:
+        async with OmarClient(configure(site.origin)) as client:
+            with pytest.raises(CertificateRejectedError) as caught:
+                await client.login()
+        assert len(site.targets) == 1
+    assert (caught.value.side, caught.value.certain) == ("client", True)

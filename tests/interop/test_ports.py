@@ -90,7 +90,9 @@ async def test_disconnect_after_an_answer(
             with pytest.raises(TransportError, match="lost") as caught:
                 await download(client, tmp_path)
             assert not isinstance(caught.value, CertificateRejectedError)
-            assert site.connections == 4  # the login's, which might just have been idle for too long, and three attempts
+            assert (
+                site.connections == 4
+            )  # the login's, which might just have been idle for too long, and three attempts
     assert saved_names(tmp_path) == []
 
 

@@ -69,7 +69,9 @@ async def test_everything_goes_through_the_proxy(
         receipt = await client.upload(source)
 
         environment = omar_server.environment
-        places = {origin.removeprefix("https://") for origin in (environment.upload_origin, environment.download_origin)}
+        places = {
+            origin.removeprefix("https://") for origin in (environment.upload_origin, environment.download_origin)
+        }
         assert {line.split(" ")[0] for line in proxy.requests} == {"CONNECT"}
         assert {line.split(" ")[1] for line in proxy.requests} == places
         assert proxy.connections == omar_server.connections.upload + omar_server.connections.download
@@ -104,7 +106,9 @@ async def test_variables_of_the_environment_are_ignored(
     ],
     ids=["403", "407", "502", "redirect", "garbage", "nothing"],
 )
-async def test_proxy_that_does_not_connect(configure: Callable[..., OmarConfig], answer: bytes, forbidden: Port) -> None:
+async def test_proxy_that_does_not_connect(
+    configure: Callable[..., OmarConfig], answer: bytes, forbidden: Port
+) -> None:
     """A proxy that makes no connection is a ConnectError, never a refused certificate, and nobody goes around it."""
     config = attrs.evolve(configure(forbidden.origin), retry=RetryPolicy(attempts=1))
     async with Proxy(answer) as proxy, OmarClient(attrs.evolve(config, proxy=proxy.address)) as client:
@@ -124,9 +128,7 @@ async def test_proxy_that_is_not_there(configure: Callable[..., OmarConfig], for
 
 async def test_silent_proxy(configure: Callable[..., OmarConfig], forbidden: Port) -> None:
     """A proxy that says nothing runs into the deadline of connecting."""
-    config = attrs.evolve(
-        configure(forbidden.origin), timeouts=Timeouts(connect=0.05), retry=RetryPolicy(attempts=1)
-    )
+    config = attrs.evolve(configure(forbidden.origin), timeouts=Timeouts(connect=0.05), retry=RetryPolicy(attempts=1))
     async with Port(say_nothing) as silent:
         async with OmarClient(attrs.evolve(config, proxy=f"http://127.0.0.1:{silent.number}")) as client:
             with pytest.raises(DeadlineError) as caught:
@@ -149,7 +151,9 @@ async def test_refused_certificate_behind_a_proxy(newest: ssl.TLSVersion) -> Non
         assert proxy.connections <= 2
 
 
-async def test_wrong_server_behind_a_proxy(configure: Callable[..., OmarConfig], server_context: ssl.SSLContext) -> None:
+async def test_wrong_server_behind_a_proxy(
+    configure: Callable[..., OmarConfig], server_context: ssl.SSLContext
+) -> None:
     """The server behind a proxy is verified by its own name."""
     async with RawSite(server_context) as site, Proxy() as proxy:
         config = attrs.evolve(configure(site.origin), proxy=proxy.address)

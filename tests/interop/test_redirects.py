@@ -14,7 +14,11 @@ from tests.support.clients import CSV, download, saved_names
 from tests.support.raw import Port, RawSite, whole
 
 STATUSES = ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
-PLACES = ["https://localhost:{port}/x.jsp", "https://127.0.0.1:{port}/", "//localhost:{port}/x", "http://localhost:{port}/"]
+PLACES = ["https://127.0.0.1:{port}/", "//localhost:{port}/x", "http://localhost:{port}/"]
+AWAY = [
+    *((status, "https://localhost:{port}/x.jsp") for status in STATUSES),
+    *((STATUSES[1], place) for place in PLACES),
+]
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,8 +33,7 @@ async def elsewhere() -> AsyncIterator[Port]:
         assert port.connections == 0
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize(("status", "place"), AWAY)
 async def test_redirects_are_not_followed(  # noqa: PLR0917 - four fixtures, two facts
     configure: Callable[..., OmarConfig],
     server_context: ssl.SSLContext,

@@ -40,6 +40,8 @@ class Proxy(Port):
             async with asyncio.TaskGroup() as both:
                 both.create_task(_copy(reader, back))
                 both.create_task(_copy(there, writer))
+        except* OSError:
+            pass  # either side may leave whenever it likes
         finally:
             back.transport.abort()
 

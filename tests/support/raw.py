@@ -55,7 +55,7 @@ class Port:
     def __init__(self, handler: Handler, context: ssl.SSLContext | None = None) -> None:
         self._handler = handler
         self._context = context
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
         self.connections = 0
         """Those that got as far as the handler: with TLS, after the handshake."""
 
@@ -68,13 +68,15 @@ class Port:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop listening and cut what is open."""
+        """Stop listening and cut what is open; then raise what went wrong here."""
         self._server.close()
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
     @property
     def origin(self) -> str:
@@ -83,9 +85,7 @@ class Port:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.create_task(self._run(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.append(asyncio.create_task(self._run(reader, writer)))
 
     async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -111,6 +111,7 @@ class RawSite(Port):
         super().__init__(self._talk, context)
         self._answers: Sequence[Answer] = answers or (login,)
         self._login = login
+        self._writers: list[asyncio.StreamWriter] = []
         self.targets: list[str] = []
         """Path and query of every request."""
 
@@ -119,7 +120,13 @@ class RawSite(Port):
         """How many requests were not logins."""
         return sum("fr_top" not in target for target in self.targets)
 
+    def say_to_all(self, wire: bytes) -> None:
+        """Send bytes on every connection, asked or not."""
+        for writer in self._writers:
+            writer.write(wire)
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             if length := re.search(r"(?im)^content-length: (\d+)", head):
