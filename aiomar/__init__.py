@@ -98,10 +98,7 @@ from aiomar.transport import (
     Trust,
 )
 
-__all__ = [
-    "PRODUCTION",
-    "STAGING",
-    "TEST",
+__all__ = [  # noqa: RUF022 - plainly sorted, as `sorted` does it
     "CertificateRejectedError",
     "ClientIdentity",
     "ConfigError",
@@ -138,6 +135,7 @@ __all__ = [
     "OmarConfig",
     "OmarError",
     "OutcomeUnknownError",
+    "PRODUCTION",
     "PartialDownloadError",
     "PartialUploadError",
     "RangeFinished",
@@ -148,6 +146,7 @@ __all__ = [
     "ResponseError",
     "ResponseTooLargeError",
     "RetryPolicy",
+    "STAGING",
     "SavedFile",
     "Selection",
     "SessionEnded",
@@ -156,6 +155,7 @@ __all__ = [
     "SourceError",
     "StatusError",
     "SubmissionRejectedError",
+    "TEST",
     "TimeType",
     "Timeouts",
     "TransportError",

@@ -61,14 +61,7 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
     threads = Threads(_THREADS)
     notify = _notifier(observer)
     transport = _transport(config, context, threads)
-    session = Session(
-        transport=transport,
-        login_request=build_login(config.environment),
-        cookie_style=config.environment.cookie_style,
-        max_age=config.max_session_age,
-        login_attempt=_login_attempt(config, waiting, notify),
-        on_ended=lambda: notify(SessionEnded(config.environment.name)),
-    )
+    session = _session(config, transport, waiting, notify)
     operations = Operations(config.timeouts.operation)
     disk = Disk(threads, durable=config.durable)
     downloader = Downloader(
@@ -116,6 +109,17 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) ->
     if config.proxy is None and lean_is_usable():
         return LeanTransport(wiring)
     return AiohttpTransport(wiring, proxy=config.proxy)
+
+
+def _session(config: OmarConfig, transport: Transport, waiting: Waiting, notify: Callable[[Event], None]) -> Session:
+    return Session(
+        transport=transport,
+        login_request=build_login(config.environment),
+        cookie_style=config.environment.cookie_style,
+        max_age=config.max_session_age,
+        login_attempt=_login_attempt(config, waiting, notify),
+        on_ended=lambda: notify(SessionEnded(config.environment.name)),
+    )
 
 
 def _notifier(observer: Observer | None) -> Callable[[Event], None]:
@@ -227,7 +231,7 @@ class Parts:
         """End ranges, operations and logins, close connections, let the threads go; also when cancelled on the way."""
         self.operations.close()
         async with AsyncExitStack() as stack:
-            stack.callback(self.threads.close)
+            stack.push_async_callback(self.threads.aclose)
             stack.push_async_callback(self.transport.aclose)
             stack.push_async_callback(self.session.aclose)
             stack.push_async_callback(self.operations.aclose)

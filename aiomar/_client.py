@@ -261,19 +261,7 @@ class OmarClient:
     ) -> AsyncGenerator[SavedFile | FailedDownload]:
         """Download like `download_range`, giving each outcome as it comes; memory does not grow with their number.
 
-        A failed file is given, not raised.  Leaving the loop ends what is under way.
-
-        Args:
-            selections: see `download_range`, as for all other arguments.
-            start: first day.
-            end: last day.
-            file_format: CSV or MDEF.
-            time_type: the clock.
-            into: a directory.
-            days_per_file: days in one file.
-            resume: reuse files that are known to be there already.
-            max_age: do not reuse older files.
-            allow_unverified: save bodies that nothing proves to be whole.
+        Everything is as in `download_range`, but a failed file is given, not raised.  Leaving the loop ends the range.
 
         Raises:
             UsageError: nothing was sent.
@@ -304,19 +292,7 @@ class OmarClient:
         max_age: timedelta | None = None,
         allow_unverified: bool = False,  # noqa: ARG002 - a plan does not depend on it
     ) -> RangePlan:
-        """Say what `download_range` would do; nothing is sent and nothing is written.
-
-        Args:
-            selections: see `download_range`, as for all other arguments.
-            start: first day.
-            end: last day.
-            file_format: CSV or MDEF.
-            time_type: the clock.
-            into: a directory.
-            days_per_file: days in one file.
-            resume: count files as reused that are known to be there already.
-            max_age: do not reuse older files.
-            allow_unverified: as it would be passed to `download_range`; it changes no plan.
+        """Say what `download_range` would do with the same arguments; nothing is sent and nothing is written.
 
         Raises:
             UsageError: the range could not be carried out as it stands.

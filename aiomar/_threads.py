@@ -12,6 +12,8 @@ from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+# How long closing waits for calls that are under way; a name look-up that hangs is left behind.
+_PATIENCE = 1.0
 
 
 class Threads:
@@ -39,9 +41,13 @@ class Threads:
         """
         return await to_the_end(self.start(function, *args, **kwargs))
 
-    def close(self) -> None:
-        """Let the threads go: at once if they are idle, else when their call ends."""
-        self._pool.shutdown(wait=not self._running, cancel_futures=True)
+    async def aclose(self) -> None:
+        """Let the threads go; one whose call does not end soon goes when it does."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if running := [asyncio.wrap_future(future) for future in self._running.copy()]:
+            await asyncio.wait(running, timeout=_PATIENCE)
+        if not self._running:
+            self._pool.shutdown(wait=True)
 
 
 async def to_the_end(future: asyncio.Future[_T]) -> _T:

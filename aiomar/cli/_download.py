@@ -29,7 +29,7 @@ from aiomar.cli._json import fields
 from aiomar.cli._options import (
     DAY,
     DIRECTORY,
-    FILE,
+    FILE_OR_DASH,
     ID,
     NOWHERE,
     NUMBER,
@@ -69,7 +69,7 @@ def download(
     *,
     meter: Annotated[tuple[str, ...], ID] = (),
     group: Annotated[tuple[str, ...], ID] = (),
-    ids_from: Annotated[str | None, FILE] = None,
+    ids_from: Annotated[str | None, FILE_OR_DASH] = None,
     from_: Annotated[str, Parameter(name="--from"), DAY],
     to: Annotated[str, DAY],
     format_: Annotated[FileFormat, Parameter(name="--format")],

@@ -18,6 +18,7 @@ _DAYS_AGO = re.compile(r"-([0-9]{1,9})d", re.ASCII)
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 FILE = Parameter(metavar="FILE")
+FILE_OR_DASH = Parameter(metavar="FILE", allow_leading_hyphen=True)
 DIRECTORY = Parameter(metavar="DIR")
 NUMBER = Parameter(metavar="N")
 ID = Parameter(metavar="ID")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from aiomar._checks import whole_number
 from aiomar.errors import ConfigError, LimitError
 from aiomar.protocol._model import CONTROL
 
@@ -25,11 +26,6 @@ _EXTENSIONS = (".csv", ".dat")
 _NAME = re.compile(r"[ !#-.0-9;-\[\]-~]+")
 _NAME_LIMIT = 'printable ASCII without " \\ / :'
 _SEPARATORS = re.compile(rf"[/\\]|{CONTROL.pattern}")
-
-
-def _natural(_instance: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"UploadLimits.{attribute.name} must be a whole number of at least 1, not {value!r:.40}")
 
 
 def _as_tuple(items: Iterable[str]) -> tuple[str, ...]:
@@ -55,8 +51,8 @@ class UploadLimits:
         ConfigError: for numbers below 1 or an extension without its dot.
     """
 
-    max_bytes: int = attrs.field(default=_MAX_BYTES, validator=_natural)
-    max_name: int = attrs.field(default=_MAX_NAME, validator=_natural)
+    max_bytes: int = attrs.field(default=_MAX_BYTES, validator=whole_number)
+    max_name: int = attrs.field(default=_MAX_NAME, validator=whole_number)
     extensions: tuple[str, ...] = attrs.field(default=_EXTENSIONS, converter=_as_tuple, validator=_dotted)
 
     def check_name(self, name: str) -> None:

@@ -62,7 +62,11 @@ async def cancelled_at(call: Coroutine[Any, Any, object], step: int) -> bool:
 @pytest.mark.parametrize("old", [None, b"old"], ids=["absent", "old file"])
 @pytest.mark.parametrize("durable", [True, False])
 async def test_download(
-    old: bytes | None, durable: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path  # noqa: FBT001 - a parameter
+    old: bytes | None,
+    durable: bool,
+    omar_server: OmarServer,
+    omar_config: OmarConfig,
+    tmp_path: Path,  # noqa: FBT001 - a parameter
 ) -> None:
     """After a cancelled download the final path is exactly what it was; after one that returned it is complete."""
     import attrs  # noqa: PLC0415

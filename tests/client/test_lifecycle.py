@@ -130,9 +130,7 @@ Call = Callable[[OmarClient, Path], Coroutine[Any, Any, object]]
 
 
 async def _stream(client: OmarClient, _: Path) -> None:
-    async with client.open_download(
-        METER, DAY, DAY, file_format=FileFormat.CSV, time_type=TimeType.PST
-    ) as body:
+    async with client.open_download(METER, DAY, DAY, file_format=FileFormat.CSV, time_type=TimeType.PST) as body:
         async for piece in body:
             assert piece
 

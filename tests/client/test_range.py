@@ -159,9 +159,7 @@ async def test_partial_failure_raises_with_the_report(
     assert len(on_disk(tmp_path)) == 7
     copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
     assert str(copy) == str(caught.value)
-    assert [failure.selection for failure in copy.report.failures] == [
-        failure.selection for failure in report.failures
-    ]
+    assert [failure.selection for failure in copy.report.failures] == [failure.selection for failure in report.failures]
 
 
 async def test_failures_may_be_collected(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
@@ -292,7 +290,10 @@ async def test_a_range_that_is_never_begun(omar_server: OmarServer, omar_client:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 async def test_a_source_that_raises(
-    asynchronous: bool, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path  # noqa: FBT001 - a parameter
+    asynchronous: bool,
+    omar_server: OmarServer,
+    omar_client: OmarClient,
+    tmp_path: Path,  # noqa: FBT001 - a parameter
 ) -> None:
     """The caller's own exception comes out as itself, and nothing stays under way."""
 

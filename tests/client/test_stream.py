@@ -101,9 +101,7 @@ async def test_what_can_be_mended_before_the_first_piece_is(
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-async def test_a_cut_stream_never_ends_normally(
-    framing: str, omar_server: OmarServer, omar_client: OmarClient
-) -> None:
+async def test_a_cut_stream_never_ends_normally(framing: str, omar_server: OmarServer, omar_client: OmarClient) -> None:
     """After a cut the pieces that came are a beginning of the body, and then the error; nothing is repeated."""
     omar_server.script(CutBody(-100, framing))  # type: ignore[arg-type] # one of three words
     pieces: list[bytes] = []
@@ -179,7 +177,9 @@ async def test_a_cancelled_stream_is_cancelled(omar_server: OmarServer, omar_cli
     await read(omar_client)
 
 
-async def test_nothing_is_sent_for_a_wrong_call(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
+async def test_nothing_is_sent_for_a_wrong_call(
+    omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
+) -> None:
     """The arguments of a stream are checked before anything is sent, and no file is made anywhere."""
     with pytest.raises(LimitError):
         async with omar_client.open_download(

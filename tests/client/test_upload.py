@@ -151,7 +151,11 @@ async def test_a_name_that_breaks_a_rule(
 @pytest.mark.clause("SUB 3.2.2")
 @pytest.mark.parametrize(("size", "good"), [(0, False), (1, True), (511_999, True), (512_000, False), (600_000, False)])
 async def test_a_size_keeps_to_the_limit(
-    size: int, good: bool, source: Path, omar_server: OmarServer, omar_client: OmarClient  # noqa: FBT001 - a parameter
+    size: int,
+    good: bool,
+    source: Path,
+    omar_server: OmarServer,
+    omar_client: OmarClient,  # noqa: FBT001 - a parameter
 ) -> None:
     """A file is smaller than 500 × 1,024 bytes and not empty."""
     source.write_bytes(b"x" * size)

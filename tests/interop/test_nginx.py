@@ -100,8 +100,9 @@ def gateway(
 @pytest.fixture
 async def behind(gateway: Gateway, omar_authority: Authority) -> AsyncIterator[OmarServer]:
     """Give the embedded site behind the gateway."""
-    ports = {"upload_port": gateway.upload_port, "download_port": gateway.download_port}
-    async with OmarServer(authority=omar_authority, **ports) as server:
+    async with OmarServer(
+        authority=omar_authority, upload_port=gateway.upload_port, download_port=gateway.download_port
+    ) as server:
         yield server
 
 
@@ -159,7 +160,7 @@ async def test_static_bodies(
 async def test_refused_client(
     gateway: Gateway, configure: Callable[..., OmarConfig], tmp_path: Path, version: str, who: str
 ) -> None:
-    """nginx refuses a certificate with a page and status 400; that is a CertificateRejectedError, and a certain one."""
+    """A certificate is refused with a page and status 400; that is a CertificateRejectedError, and a certain one."""
     credential = {"stranger": pki().stranger, "expired": pki().expired}[who]
     moment = credential.certificate.not_valid_before_utc + dt.timedelta(seconds=1)
     identity = ClientIdentity.from_pkcs12(credential.pkcs12(), now=lambda: moment)

@@ -221,7 +221,7 @@ async def test_answer_in_one_piece_with_another(
 async def test_client_without_a_certificate(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext
 ) -> None:
-    """nginx's word for a certificate that did not arrive is a refused certificate, not a status."""
+    """The word of nginx for a certificate that did not arrive is a refused certificate, not a status."""
     page = b"<html><title>400 No required SSL certificate was sent</title></html>"
     async with RawSite(server_context, login=whole(page, status="400 Bad Request")) as site:
         async with OmarClient(configure(site.origin)) as client:

@@ -33,8 +33,8 @@ from aiomar import (
 )
 from tests.support.clients import CSV, DAY, TARGET, download
 from tests.support.openssl import SServer, s_server
-from tests.support.pki import Credential, pki
 from tests.support.pki import DAY as ONE_DAY
+from tests.support.pki import Credential, pki
 
 pytestmark = pytest.mark.interop
 
@@ -144,7 +144,7 @@ REFUSED_SERVERS: dict[str, Callable[[], Credential]] = {
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("what", REFUSED_SERVERS)
 async def test_refused_server(configure: Callable[..., OmarConfig], tmp_path: Path, what: str, version: str) -> None:
-    """A server certificate that we refuse is a CertificateRejectedError of the server's side, and is not tried again."""
+    """A server certificate that we refuse is a CertificateRejectedError of the server's side, not tried again."""
     with site(tmp_path, version, server=REFUSED_SERVERS[what]()) as server:
         async with OmarClient(configure(f"https://localhost:{server.port}")) as client:
             with pytest.raises(CertificateRejectedError) as caught:

@@ -129,10 +129,12 @@ async def test_proxy_that_is_not_there(configure: Callable[..., OmarConfig], for
 async def test_silent_proxy(configure: Callable[..., OmarConfig], forbidden: Port) -> None:
     """A proxy that says nothing runs into the deadline of connecting."""
     config = attrs.evolve(configure(forbidden.origin), timeouts=Timeouts(connect=0.05), retry=RetryPolicy(attempts=1))
-    async with Port(say_nothing) as silent:
-        async with OmarClient(attrs.evolve(config, proxy=f"http://127.0.0.1:{silent.number}")) as client:
-            with pytest.raises(DeadlineError) as caught:
-                await client.login()
+    async with (
+        Port(say_nothing) as silent,
+        OmarClient(attrs.evolve(config, proxy=f"http://127.0.0.1:{silent.number}")) as client,
+    ):
+        with pytest.raises(DeadlineError) as caught:
+            await client.login()
     assert caught.value.phase == "connect"
 
 

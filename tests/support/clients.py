@@ -1,4 +1,4 @@
-"""What tests need of a client that talks to other servers than the embedded one; the certificates are those of `pki`."""
+"""Clients that talk to other servers than the embedded one, with the certificates of `pki`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,95 @@
+"""What stands around every command: errors as one line and a code, whatever happens inside."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+
+import pytest
+
+from aiomar import LimitError
+from aiomar.cli import main
+from aiomar.cli._frame import carry_out
+from aiomar.cli._options import Display
+from aiomar.cli._output import Output
+
+
+async def stumble(out: Output) -> int:
+    """End in a way that nobody foresaw."""
+    out.summary["files"] = 3
+    raise ZeroDivisionError("a secret")
+
+
+async def leave(out: Output) -> int:
+    """End as if interrupted."""
+    raise asyncio.CancelledError
+
+
+async def warn(out: Output) -> int:
+    """Log as the library does."""
+    logging.getLogger("aiomar.transport").warning("the server is old")
+    logging.getLogger("aiomar.transport").debug("a detail")
+    return 0
+
+
+def test_the_unexpected(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1 and one line without the error's own text; the summary keeps what was known."""
+    assert carry_out("x", Display(json=True), stumble) == 1
+    out, err = capsys.readouterr()
+    assert err == "aiomar: error: unexpected ZeroDivisionError: run it again with --verbose and report what it shows\n"
+    assert json.loads(out) == {
+        "event": "summary",
+        "command": "x",
+        "exit_code": 1,
+        "files": 3,
+        "error": {"type": "ZeroDivisionError", "message": "unexpected ZeroDivisionError"},
+    }
+
+
+def test_the_unexpected_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --verbose there is a traceback to report."""
+    assert carry_out("x", Display(verbose=True), stumble) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 130 and one line that says how to go on."""
+    assert carry_out("x", Display(), leave) == 130
+    assert capsys.readouterr() == ("", "aiomar: interrupted: run the same command again to go on\n")
+
+
+def test_a_mistake_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    """What `prepare` raises has its code as well, and a line break in a text makes no second line."""
+
+    def prepare(out: Output) -> None:
+        raise LimitError("no\nsuch day", rule="range", value=0, limit=1)
+
+    assert carry_out("x", Display(), prepare) == 2  # type: ignore[arg-type] # it never returns
+    assert capsys.readouterr().err == "aiomar: error: no such day\n"
+
+
+@pytest.mark.parametrize(
+    ("display", "shown"),
+    [
+        (Display(), "aiomar: warning: the server is old\n"),
+        (Display(quiet=True), ""),
+        (Display(verbose=True), "aiomar: warning: the server is old\naiomar: debug: a detail\n"),
+    ],
+)
+def test_what_the_library_logs(capsys: pytest.CaptureFixture[str], display: Display, shown: str) -> None:
+    """Warnings are shown, with --verbose everything; afterwards logging is as it was."""
+    log = logging.getLogger("aiomar")
+    before = (log.level, list(log.handlers))
+    assert carry_out("x", display, warn) == 0
+    assert capsys.readouterr().err == shown
+    assert (log.level, list(log.handlers)) == before
+
+
+def test_ids_from_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single dash reads them from a pipe, and a bad one is named by its line."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("1001\ngroup:\n"))
+    words = ["--from", "today", "--to", "today", "--format", "csv", "--time", "pst", "--into", "d"]
+    assert main(["download", "--ids-from", "-", *words]) == 2
+    assert "line 2 of stdin" in capsys.readouterr().err
