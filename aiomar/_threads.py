@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from aiomar.errors import UsageError
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 # How long closing waits for calls that are under way; a name look-up that hangs is left behind.
@@ -28,8 +30,17 @@ class Threads:
         self._running: set[Future[object]] = set()
 
     def start(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> asyncio.Future[_T]:
-        """Start a call in a thread; the result may be left behind."""
-        future = self._pool.submit(function, *args, **kwargs)
+        """Start a call in a thread; the result may be left behind.
+
+        Raises:
+            UsageError: the client was closed.
+        """
+        try:
+            future = self._pool.submit(function, *args, **kwargs)
+        except RuntimeError as error:
+            raise UsageError(
+                "the client was closed while this was under way: keep it open until it has ended"
+            ) from error
         self._running.add(future)  # type: ignore[arg-type] # the set never looks at results
         future.add_done_callback(self._running.discard)
         return asyncio.wrap_future(future)
@@ -43,11 +54,13 @@ class Threads:
 
     async def aclose(self) -> None:
         """Let the threads go; one whose call does not end soon goes when it does."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
         if running := [asyncio.wrap_future(future) for future in self._running.copy()]:
             await asyncio.wait(running, timeout=_PATIENCE)
-        if not self._running:
-            self._pool.shutdown(wait=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let the threads go: at once if they are idle, else when their call ends."""
+        self._pool.shutdown(wait=not self._running, cancel_futures=True)
 
 
 async def to_the_end(future: asyncio.Future[_T]) -> _T:

@@ -23,7 +23,7 @@ BELOW = SHARED | {"transport", "transfer", "submissions", "_config", "_retry", "
 CLIENT = BELOW | {"_downloads", "_uploads", "_version"}
 MAY_IMPORT = {
     "_types": set[str](),
-    "_threads": set[str](),
+    "_threads": {"errors"},
     "_version": set[str](),
     "errors": set[str](),
     "_checks": {"errors"},

@@ -114,6 +114,13 @@ def publish_all(group: Sequence[Publication], *, durable: bool) -> None:
                     item.error = item.error or error
 
 
+def abandon(group: Sequence[Publication]) -> None:
+    """Close a group of files that nobody will publish any more."""
+    for item in group:
+        os.close(item.fd)
+        item.error = OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+
+
 def _sync_directory(directory: str) -> None:
     fd = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:

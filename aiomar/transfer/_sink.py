@@ -23,11 +23,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from aiomar._threads import Threads, to_the_end
-from aiomar.transfer._publish import Publication, beside, disk_error, publish_all, sweep_parts
+from aiomar.errors import UsageError
+from aiomar.transfer._publish import Publication, abandon, beside, disk_error, publish_all, sweep_parts
 
 _SMALL = 65_536
 # Two batches per file at most are in memory: one being stored, one being filled.
 _BATCH = 524_288
+# Seconds that a group waits for company: every turn between loop and thread costs more than the syncing of a file.
+_GATHER = 0.002
 _ORPHAN_AGE = 3600.0
 # Never through a link, never onto an existing file.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -65,10 +68,11 @@ class Disk:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, done))
             if not self._busy:
-                self._start_group()
+                self._busy = True
+                asyncio.get_running_loop().call_later(_GATHER, self._start_group)
             try:
                 await to_the_end(done)
-            except asyncio.CancelledError:
+            except BaseException:
                 item.undo()
                 raise
         if item.error is not None:
@@ -78,23 +82,27 @@ class Disk:
 
     def _start_group(self) -> None:
         group, self._waiting = self._waiting, []
-        self._busy = True
-        job = self._threads.start(publish_all, [item for item, _ in group], durable=True)
+        items = [item for item, _ in group]
 
-        def finish(job: asyncio.Future[None]) -> None:
-            self._busy = False
-            failure = None if job.cancelled() else job.exception()
+        def finish(job: asyncio.Future[None] | None) -> None:
+            if job is None or job.cancelled():
+                abandon(items)
+            failure = job.exception() if job is not None and not job.cancelled() else None
             for _, done in group:
-                if failure is not None:
-                    done.set_exception(failure)
-                elif job.cancelled():
-                    done.cancel()
-                else:
+                if failure is None:
                     done.set_result(None)
-            if self._waiting:
+                else:
+                    done.set_exception(failure)
+            self._busy = bool(self._waiting)
+            if self._busy:
                 self._start_group()
 
-        job.add_done_callback(finish)
+        try:
+            job = self._threads.start(publish_all, items, durable=True)
+        except UsageError:  # the client was closed and its threads are gone
+            finish(None)
+        else:
+            job.add_done_callback(finish)
 
     async def sweep(self, directory: Path) -> None:
         """Remove part files that a killed process left, once per directory; younger ones may be in use."""

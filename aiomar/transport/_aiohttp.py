@@ -157,5 +157,7 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close every connection at once; a peer that never says goodbye is not waited for."""
-        await self._pooled.close()
-        await self._single.close()
+        try:
+            await self._pooled.close()
+        finally:
+            await self._single.close()

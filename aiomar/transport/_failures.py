@@ -12,6 +12,7 @@ import re
 import ssl
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from aiomar.errors import CertificateRejectedError, ConnectError, DeadlineError, Hint, TransportError
 from aiomar.protocol import Origin, printable
@@ -71,7 +72,7 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
         )
     if phase == "connect":
         return ConnectError(f"no connection to {place} ({_brief(error)}): check the network, then try again")
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return TransportError(f"the answer of {place} is not proper HTTP ({_brief(error)}): try again")
     return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
 

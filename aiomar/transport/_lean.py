@@ -155,8 +155,10 @@ class LeanTransport:
 
     async def aclose(self) -> None:
         """Close every connection at once; a peer that never says goodbye is not waited for."""
-        await self._pooled.close()
-        await self._single.close()
+        try:
+            await self._pooled.close()
+        finally:
+            await self._single.close()
 
 
 def _render(request: HttpRequest, headers: bytes) -> bytes:

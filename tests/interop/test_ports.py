@@ -6,8 +6,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import aiohttp
 import attrs
 import pytest
 
@@ -22,6 +24,8 @@ from aiomar import (
     Timeouts,
     TransportError,
 )
+from aiomar.protocol import build_login
+from aiomar.transport import AiohttpTransport, LeanTransport, Trace, Transport, Wiring, build_context
 from tests.support.clients import CSV, download, saved_names
 from tests.support.raw import Answer, Port, RawSite, Then, whole
 
@@ -125,3 +129,46 @@ async def test_server_that_goes_away_in_an_upload(
                 await client.upload(source)
             assert caught.value.phase == "request"
             assert site.data_requests == 1
+
+
+class TwoDeadEnds(aiohttp.abc.AbstractResolver):
+    """Knows every name by two addresses: one where nobody listens, one that no network leads to."""
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp's
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """Give both."""
+        return [
+            aiohttp.abc.ResolveResult(
+                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for address in ("127.0.0.1", "255.255.255.255")
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("way", [LeanTransport, partial(AiohttpTransport, proxy=None)], ids=["lean", "session"])
+async def test_addresses_that_fail_in_different_ways(
+    configure: Callable[..., OmarConfig], way: Callable[[Wiring], Transport]
+) -> None:
+    """Several addresses that fail in different ways are a ConnectError, not a server that hung up."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = configure(f"https://localhost:{taken.getsockname()[1]}")
+    wiring = Wiring(
+        context=build_context(config.identity, config.trust),
+        timeouts=config.timeouts,
+        user_agent="test",
+        server_hostname=None,
+        resolver=TwoDeadEnds(),
+    )
+    transport = way(wiring)
+    try:
+        with pytest.raises(ConnectError):
+            await transport.send(build_login(config.environment), Trace())
+    finally:
+        await transport.aclose()

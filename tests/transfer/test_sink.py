@@ -34,7 +34,7 @@ async def disk(request: pytest.FixtureRequest) -> AsyncIterator[Disk]:
     """Give a disk, with and without syncing."""
     threads = Threads(2)
     yield Disk(threads, durable=request.param)
-    threads.close()
+    await threads.aclose()
 
 
 async def written(part: PartFile, pieces: list[bytes]) -> PartFile:
@@ -103,7 +103,7 @@ async def test_many_files_are_published_in_groups(tmp_path: Path) -> None:
         return await part.commit()
 
     sums = await asyncio.gather(*(save(number) for number in range(50)))
-    threads.close()
+    await threads.aclose()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         f"{number}.dat": b"%d" % number for number in range(50)
     }
@@ -154,7 +154,7 @@ async def test_a_double_cancellation_still_waits_for_the_thread(tmp_path: Path) 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == [True]
-    threads.close()
+    await threads.aclose()
 
 
 @contextmanager
