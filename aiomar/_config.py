@@ -21,6 +21,7 @@ from aiomar.transport import ClientIdentity, Timeouts, Trust
 
 _ENVIRONMENTS = {environment.name: environment for environment in (PRODUCTION, STAGING, TEST)}
 _MAX_DOWNLOAD_BYTES = 4 * 1024**3
+_MOST_DIGITS = 9
 
 
 def _of(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
@@ -147,7 +148,7 @@ def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
     """
     settings: dict[str, Any] = {key: text for key in _ENV_KEYS if (text := environ.get(env_name(key)))}
     if concurrency := environ.get(env_name("concurrency")):
-        if not concurrency.isascii() or not concurrency.isdigit():
+        if not concurrency.isascii() or not concurrency.isdigit() or len(concurrency) > _MOST_DIGITS:
             raise ConfigError(f"{env_name('concurrency')} must be a whole number, not {concurrency!a:.40}")
         settings["concurrency"] = int(concurrency)
     return settings

@@ -128,7 +128,7 @@ class Clock:
     step: float = 0.0
     slept: list[float] = attrs.field(factory=list)
 
-    def __call__(self) -> float:
+    def __call__(self) -> float:  # noqa: D102 - it is the clock
         self.now += self.step
         return self.now
 

@@ -2,6 +2,7 @@
 
 The call runs in a task of its own, step by step: at its k-th await the task is cancelled, for every k that there is.
 """
+# ruff: noqa: FBT001 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ async def test_download(
     durable: bool,
     omar_server: OmarServer,
     omar_config: OmarConfig,
-    tmp_path: Path,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
 ) -> None:
     """After a cancelled download the final path is exactly what it was; after one that returned it is complete."""
     final = tmp_path / "x.csv"

@@ -1,4 +1,5 @@
 """Every phase has its own deadline, and a healthy transfer has none."""
+# ruff: noqa: FBT001, PLR0917 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 
@@ -84,7 +85,7 @@ async def test_a_drip_is_given_up(
     good: bool,
     omar_server: OmarServer,
     omar_config: OmarConfig,
-    tmp_path: Path,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
 ) -> None:
     """Bytes that come, but too few of them over a minute, are a deadline of their own; 0 switches it off."""
     async with OmarClient(attrs.evolve(once(omar_config), timeouts=Timeouts(minimum_rate=rate))) as client:

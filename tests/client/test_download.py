@@ -1,4 +1,5 @@
 """One download to a file: what is asked, what is saved, and that nothing is saved when anything went wrong."""
+# ruff: noqa: FBT001, PLR0917 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 
@@ -45,16 +46,20 @@ FRAMINGS: tuple[FramingKind, ...] = ("length", "chunked", "close")
             FileFormat.CSV,
             TimeType.PST,
             "meter-1001_20260101_20260131_pst.csv",
-            "/getSQMDCsvForDownload.jsp?requestedFormat=download&datasourceType=SQMD&groupOrMeter=meter"
-            "&selectedMeters=1001&startDate=01%2F01%2F2026&endDate=01%2F31%2F2026&timeType=PST&fileFormat=CSV&group=",
+            (
+                "/getSQMDCsvForDownload.jsp?requestedFormat=download&datasourceType=SQMD&groupOrMeter=meter"
+                "&selectedMeters=1001&startDate=01%2F01%2F2026&endDate=01%2F31%2F2026&timeType=PST&fileFormat=CSV&group="
+            ),
         ),
         (
             Group("123"),
             FileFormat.MDEF,
             TimeType.DST,
             "group-123_20260101_20260131_dst.dat",
-            "/getMDEF.jsp?requestedFormat=download&datasourceType=SQMD&groupOrMeter=group"
-            "&selectedMeters=123&startDate=01%2F01%2F2026&endDate=01%2F31%2F2026&timeType=DST&fileFormat=MDEF&group=123",
+            (
+                "/getMDEF.jsp?requestedFormat=download&datasourceType=SQMD&groupOrMeter=group"
+                "&selectedMeters=123&startDate=01%2F01%2F2026&endDate=01%2F31%2F2026&timeType=DST&fileFormat=MDEF&group=123"
+            ),
         ),
     ],
 )
@@ -300,7 +305,7 @@ async def test_a_cut_that_shows_is_repeated(
     reset: bool,
     omar_server: OmarServer,
     omar_client: OmarClient,
-    tmp_path: Path,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
 ) -> None:
     """A body that is shorter than its framing says is asked for again."""
     omar_server.script(CutBody(700, framing, reset=reset), CutBody(-1, framing, reset=reset))
@@ -492,7 +497,7 @@ async def test_a_failure_leaves_everything_as_it_was(
     old: bool,
     omar_server: OmarServer,
     omar_config: OmarConfig,
-    tmp_path: Path,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
 ) -> None:
     """After any outcome but success the final path is what it was before, and no part file is left."""
     if old:

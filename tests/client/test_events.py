@@ -138,7 +138,9 @@ async def test_an_observer_may_start_more(omar_server: OmarServer, omar_config: 
     assert sent(omar_server, "download") == 1
 
 
-@pytest.mark.parametrize("event", [LoggedIn("x", 0.0, renewed=False), SessionEnded("x"), UploadStarted(Path("x"), "x", 1)])
+@pytest.mark.parametrize(
+    "event", [LoggedIn("x", 0.0, renewed=False), SessionEnded("x"), UploadStarted(Path("x"), "x", 1)]
+)
 def test_events_are_frozen(event: object) -> None:
     """An observer cannot change what the next one sees, and every kind of event is exported."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

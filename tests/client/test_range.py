@@ -1,4 +1,5 @@
 """Ranges: lazily fed, bounded, and one failed file never stops the others."""
+# ruff: noqa: FBT001 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ from aiomar import (
     UnexpectedPageError,
 )
 from aiomar.testing import CutBody, Framing, OmarServer, Stall, Status
+from aiomar.transfer import Selections
 from tests.client.helpers import (
     DAY,
     METER,
@@ -103,7 +105,8 @@ async def test_no_selections_make_an_empty_report(
     omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
 ) -> None:
     """Nothing is asked, not even for a login."""
-    for source in ([], iter(()), later([])):
+    sources: list[Selections] = [[], iter(()), later([])]
+    for source in sources:
         report = await fetch_range(omar_client, source, tmp_path)
         assert (list(report.files), list(report.failures), report.bytes, report.reused) == ([], [], 0, 0)
     assert not omar_server.requests
@@ -232,7 +235,7 @@ async def test_selections_are_taken_only_when_they_are_needed(
         outcomes = iterate(client, endless(), tmp_path)
         async with aclosing(outcomes):
             for number in range(1, 31):
-                assert await anext(outcomes)
+                assert isinstance(await anext(outcomes), FailedDownload | SavedFile)
                 for _ in range(50):
                     await asyncio.sleep(0)
                 assert taken <= number + 8 * 2
@@ -293,7 +296,7 @@ async def test_a_source_that_raises(
     asynchronous: bool,
     omar_server: OmarServer,
     omar_client: OmarClient,
-    tmp_path: Path,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
 ) -> None:
     """The caller's own exception comes out as itself, and nothing stays under way."""
 

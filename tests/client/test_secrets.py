@@ -1,4 +1,5 @@
 """Passphrase, key and cookie never show, wherever an error, a value, an event or a log line is printed or pickled."""
+# ruff: noqa: PLR0917 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 

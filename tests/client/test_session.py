@@ -1,4 +1,5 @@
 """The session: one login for everybody, the first cookie only, one fresh login when the server has forgotten us."""
+# ruff: noqa: PLR0917 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """One upload: what goes out, what comes back, and that nothing is ever sent twice without a proof that it may be."""
+# ruff: noqa: FBT001 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def receipt(name: str = "test5.csv", size: int = len(CONTENT), file_id: str = "5
     """Write the page of SUB 3.3.1."""
     return (
         f'<table><tr><td class="formgray">{name} Meter file uploaded and Saved As {file_id}_{name}</td></tr>'
-        f'<tr><td class="formgray">File Size : {size}</td></tr><tr><td class="formgray">File Id: {file_id}</td></tr></table>'
+        f'<tr><td class="formgray">File Size : {size}</td></tr>'
+        f'<tr><td class="formgray">File Id: {file_id}</td></tr></table>'
     )
 
 
@@ -155,7 +157,7 @@ async def test_a_size_keeps_to_the_limit(
     good: bool,
     source: Path,
     omar_server: OmarServer,
-    omar_client: OmarClient,  # noqa: FBT001 - a parameter
+    omar_client: OmarClient,
 ) -> None:
     """A file is smaller than 500 × 1,024 bytes and not empty."""
     source.write_bytes(b"x" * size)

@@ -1,4 +1,5 @@
 """Several uploads: every rule is checked first, and an unknown outcome stops the rest."""
+# ruff: noqa: PLR0917 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 
