@@ -16,9 +16,8 @@ nox.options.error_on_missing_interpreters = False  # "every supported Python tha
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox is always among them, so that a run can never consist of skipped sessions only.
-PYTHONS = list(
-    dict.fromkeys([*nox.project.python_versions(PYPROJECT), f"{sys.version_info.major}.{sys.version_info.minor}"])
-)
+OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PYPROJECT), OWN_PYTHON]))
 EXTRAS = ".[cli,testing]"
 
 
@@ -40,12 +39,18 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the whole suite with the coverage gate, or the tests that are named after ``--``."""
+    """Run the whole suite, or the tests that are named after ``--``; with the coverage gate on the Python of nox."""
     _install(session, "test")
-    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage")}
-    # Coverage starts before pytest loads our own plugin: what runs while a module is imported counts too.
-    session.run("coverage", "run", "-m", "pytest", "-rs", *session.posargs, env=env)
-    if not session.posargs:
+    if session.posargs:
+        session.run("pytest", "-rs", *session.posargs)
+    elif session.python != OWN_PYTHON:
+        session.run("pytest", "-rs", "-n", "auto")
+    else:
+        env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage")}
+        session.run("coverage", "erase", env=env)
+        # Coverage starts before pytest loads our own plugin: what runs while a module is imported counts too.
+        session.run("coverage", "run", "-m", "pytest", "-rs", "-n", "auto", env=env)
+        session.run("coverage", "combine", "--quiet", env=env)
         session.run("coverage", "report", env=env)
 
 
