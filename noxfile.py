@@ -1,4 +1,4 @@
-"""What is checked before a change is good: ``nox`` runs tests, lint, types and docs; ``nox --list`` shows the rest."""
+"""What is checked before a change is good: ``nox`` runs tests, coverage, lint, types and docs; ``nox --list`` shows the rest."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2026.10"
-nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.sessions = ["tests", "coverage", "lint", "types", "docs"]
 nox.options.error_on_missing_interpreters = False  # "every supported Python that is here", also on CI
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox is always among them, so that a run can never consist of skipped sessions only.
-OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PYPROJECT), OWN_PYTHON]))
+PYTHONS = list(
+    dict.fromkeys([*nox.project.python_versions(PYPROJECT), f"{sys.version_info.major}.{sys.version_info.minor}"])
+)
 EXTRAS = ".[cli,testing]"
+WORKERS = ("-n", "auto")
 
 
 def _switch_on_pyenv_versions() -> None:
@@ -39,19 +41,21 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the whole suite, or the tests that are named after ``--``; with the coverage gate on the Python of nox."""
+    """Run the whole suite, or the tests that are named after ``--``."""
     _install(session, "test")
-    if session.posargs:
-        session.run("pytest", "-rs", *session.posargs)
-    elif session.python != OWN_PYTHON:
-        session.run("pytest", "-rs", "-n", "auto")
-    else:
-        env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage")}
-        session.run("coverage", "erase", env=env)
-        # Coverage starts before pytest loads our own plugin: what runs while a module is imported counts too.
-        session.run("coverage", "run", "-m", "pytest", "-rs", "-n", "auto", env=env)
-        session.run("coverage", "combine", "--quiet", env=env)
-        session.run("coverage", "report", env=env)
+    session.run("pytest", "-rs", *(session.posargs or WORKERS))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the whole suite once more, slower, and hold the coverage gate."""
+    _install(session, "test")
+    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage")}
+    session.run("coverage", "erase", env=env)
+    # Coverage starts before pytest loads our own plugin: what runs while a module is imported counts too.
+    session.run("coverage", "run", "-m", "pytest", "-q", *WORKERS, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    session.run("coverage", "report", env=env)
 
 
 @nox.session

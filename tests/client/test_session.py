@@ -93,6 +93,19 @@ async def test_a_session_that_dies_under_fifty_downloads_is_renewed_once(
     assert omar_server.max_concurrent_downloads > 1
 
 
+async def test_a_late_login_page_of_an_old_session_is_no_news(
+    omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+) -> None:
+    """A login page that was asked for under the old cookie and comes after the fresh login does not end the new one."""
+    async with OmarClient(wide(omar_config)) as client:
+        await client.login()
+        omar_server.expire_sessions()
+        omar_server.script(SlowFirstByte(0.1, match="=1002&"))
+        await asyncio.gather(fetch(client, tmp_path), fetch(client, tmp_path, Meter("1002")))
+    assert sent(omar_server, "login") == 2
+    assert sent(omar_server, "download") == 4
+
+
 @pytest.mark.clause("SUB 1.2.2", "DL 1.2.2", "SUB 3.1.1.1", "SUB 3.1.1.2")
 @pytest.mark.parametrize("mode", CookieMode)
 async def test_the_first_cookie_goes_to_both_origins(

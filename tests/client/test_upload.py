@@ -356,7 +356,8 @@ async def test_an_answer_that_does_not_say_what_happened(
 ) -> None:
     """After the first byte every doubt is an `OutcomeUnknownError` with its facts, and the file is not sent again."""
     omar_server.script(fault)
-    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(first_byte=0.05, read=0.05))) as client:
+    timeouts = Timeouts(first_byte=0.1, read=0.1) if isinstance(fault, Stall) else Timeouts()
+    async with OmarClient(attrs.evolve(omar_config, timeouts=timeouts)) as client:
         await fetch(client, source.parent)  # the certificate has had its answer
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.upload(source)
@@ -382,7 +383,7 @@ async def test_the_operations_deadline_after_the_first_byte(
 ) -> None:
     """A deadline of the whole operation is no exception to the rule."""
     omar_server.script(Stall(None, on="upload"))
-    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=0.1))) as client:
+    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=0.3))) as client:
         await client.login()
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.upload(source)
