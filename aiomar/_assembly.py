@@ -18,7 +18,8 @@ import attrs
 
 from aiomar._config import OmarConfig
 from aiomar._downloads import Destination, Downloader, Wanted
-from aiomar._retry import Operations, Waiting, with_retries
+from aiomar._operations import Operations
+from aiomar._retry import Waiting, with_retries
 from aiomar._session import Session
 from aiomar._threads import Threads
 from aiomar._uploads import Uploader

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import attrs
 
-from aiomar._retry import Operations, Waiting, with_retries
+from aiomar._operations import Operations
+from aiomar._retry import Waiting, with_retries
 from aiomar._session import Session
 from aiomar.errors import ExchangeError, OmarError
 from aiomar.protocol import Environment, FileFormat, Selection, Span, TimeType, build_download
@@ -176,8 +177,9 @@ class Downloader:
                 body = await self._receive(job, wanted, path, part)
             fetched_at = dt.datetime.now(dt.UTC)
             sha256 = await part.commit()
-        finally:
+        except BaseException:
             await part.discard()
+            raise
         return SavedFile(
             path=path,
             size=part.size,

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import attrs
 
-from aiomar._retry import Operations, unwrapped
+from aiomar._operations import Operations
+from aiomar._retry import unwrapped
 from aiomar._session import Lease, Session, read_page
 from aiomar._threads import Threads
 from aiomar._types import PathLike

@@ -19,7 +19,7 @@ EVERYTHING = [path for top in ("aiomar", "benchmarks", "docs", "tests") for path
 
 CORE = {"_types", "errors", "protocol"}
 SHARED = CORE | {"_checks", "_threads"}
-BELOW = SHARED | {"transport", "transfer", "submissions", "_config", "_retry", "_session"}
+BELOW = SHARED | {"transport", "transfer", "submissions", "_config", "_operations", "_retry", "_session"}
 CLIENT = BELOW | {"_downloads", "_uploads", "_version"}
 MAY_IMPORT = {
     "_types": set[str](),
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "submissions": SHARED,
     "formats": CORE,
     "_config": SHARED | {"transport", "transfer"},
+    "_operations": {"errors"},
     "_retry": SHARED | {"transfer"},
     "_session": SHARED | {"transport", "transfer", "_config", "_retry"},
     "_downloads": BELOW,

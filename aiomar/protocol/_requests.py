@@ -31,7 +31,7 @@ def build_download(
 
     A group's id stands in both `selectedMeters` and `group`; for a meter `group` is present and empty.
     """
-    identifier = quote(selection.id, safe="")
+    identifier = encode_id(selection.id)
     group = identifier if isinstance(selection, Group) else ""
     target = (
         f"/{file_format.program}?requestedFormat=download&datasourceType=SQMD&groupOrMeter={selection.kind}"
@@ -65,10 +65,15 @@ def file_name(selection: Selection, span: Span, *, file_format: FileFormat, time
     return selection_part(selection) + span_part(span, file_format=file_format, time_type=time_type)
 
 
+def encode_id(identifier: str) -> str:
+    """Percent-encode an id as UTF-8, a blank as ``%20``; most ids have nothing to encode."""
+    return identifier if identifier.isascii() and identifier.isalnum() else quote(identifier, safe="")
+
+
 def selection_part(selection: Selection) -> str:
     """Give the beginning of a file name: ``meter-1001``."""
     # `quote` leaves "~" alone as well, which is not in the contract's list.
-    return f"{selection.kind}-{quote(selection.id, safe='').replace('~', '%7E')}"
+    return f"{selection.kind}-{encode_id(selection.id).replace('~', '%7E')}"
 
 
 def span_part(span: Span, *, file_format: FileFormat, time_type: TimeType) -> str:

@@ -39,11 +39,13 @@ async def run_jobs(
     async def work() -> None:
         while True:
             await room.acquire()
-            async with turn:
-                try:
-                    job = await anext(jobs)
-                except StopAsyncIteration:
-                    return
+            await turn.acquire()
+            try:
+                job = await anext(jobs)
+            except StopAsyncIteration:
+                return
+            finally:
+                turn.release()
             outcomes.put_nowait(await fetch(job))
 
     async def drive() -> None:

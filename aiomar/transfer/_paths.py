@@ -12,6 +12,8 @@ from aiomar.errors import DestinationError
 
 # Paths belong to the process, not to a client: two clients must not write one file at the same time either.
 _in_use: set[str] = set()
+# A path that is surely not too long for any file system.
+_SHORT = 128
 
 
 def check_directory(into: PathLike, *, make: bool) -> Path:
@@ -50,6 +52,8 @@ def check_final(path: str, *, overwrite: bool) -> bool:
     Raises:
         DestinationError: it is a symbolic link or no file, or exists and may not be replaced, or its name is too long.
     """
+    if not os.access(path, os.F_OK, follow_symlinks=False) and len(path) < _SHORT:
+        return False  # nothing is there, found out without the price of an exception
     try:
         found = os.lstat(path)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import attrs
 
-from aiomar.errors import ConfigError, LimitError
+from aiomar.errors import ConfigError, DiskError, LimitError
 from aiomar.protocol import (
     FileFormat,
     Group,
@@ -23,6 +23,7 @@ from aiomar.protocol import (
     split,
 )
 
+_FEW = 10_000
 Selections = Selection | Iterable[Selection] | AsyncIterable[Selection]
 """One selection, or any number of them, consumed lazily."""
 
@@ -45,7 +46,7 @@ def check_selection(selection: object) -> Selection:
     Raises:
         LimitError: rule ``"selection"``.
     """
-    if not isinstance(selection, Meter | Group):
+    if not isinstance(selection, (Meter, Group)):
         raise LimitError(
             f"a selection must be a Meter or a Group, not {selection!r:.80}: write Meter('…') or Group('…')",
             rule="selection",
@@ -124,19 +125,50 @@ async def _one_by_one(selections: object) -> AsyncIterator[object]:
 class _Seen:
     """Which selections were met before, in memory that does not grow with their number.
 
-    A nameless SQLite database: it lives in SQLite's page cache and goes to a temporary file when it outgrows that.
+    The first ones are kept in a set.  When they become many, all go into a nameless SQLite database, which lives in
+    SQLite's page cache and goes to a temporary file when it outgrows that.
     """
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute("CREATE TABLE seen (selection TEXT PRIMARY KEY) WITHOUT ROWID")
-        self._database.execute("BEGIN")
+        self._few: set[str] = set()
+        self._many: sqlite3.Connection | None = None
 
     def is_new(self, selection: Selection) -> bool:
-        cursor = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (f"{selection.kind}:{selection.id}",))
-        return cursor.rowcount == 1
+        key = f"{selection.kind}:{selection.id}"
+        if self._many is not None:
+            return self._insert(self._many, [key]) == 1
+        if key in self._few:
+            return False
+        self._few.add(key)
+        if len(self._few) > _FEW:
+            self._many = self._database()
+            self._insert(self._many, self._few)
+            self._few = set()
+        return True
+
+    @staticmethod
+    def _database() -> sqlite3.Connection:
+        database = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            "PRAGMA journal_mode = OFF",
+            "PRAGMA synchronous = OFF",
+            "CREATE TABLE seen (selection TEXT PRIMARY KEY) WITHOUT ROWID",
+            "BEGIN",
+        ):
+            database.execute(statement).close()
+        return database
+
+    @staticmethod
+    def _insert(database: sqlite3.Connection, keys: Iterable[str]) -> int:
+        """Insert keys and count the new ones."""
+        try:
+            return database.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((key,) for key in keys)).rowcount
+        except sqlite3.Error as error:
+            raise DiskError(
+                f"the selections of this range could not be kept in the temporary directory ({error}): make room there",
+                errno=None,
+            ) from error
 
     def close(self) -> None:
-        self._database.close()
+        if self._many is not None:
+            self._many.close()

@@ -145,7 +145,7 @@ def sweep_parts(directory: Path, before: float) -> None:
 
 def beside(final: str) -> str:
     """Make up a name in the same directory that no other writer makes up."""
-    directory, name = os.path.split(final)
+    directory, _, name = final.rpartition(os.sep)
     if len(name) > _PART_STEM_LENGTH:
         name = name.encode("utf-8", "surrogateescape")[:_PART_STEM_LENGTH].decode("utf-8", "ignore")
     return f"{directory}{os.sep}.{name}.{secrets.token_hex(6)}.part"

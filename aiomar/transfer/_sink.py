@@ -63,7 +63,7 @@ class Disk:
             DestinationError: the file had been made by somebody else in the meantime.
         """
         if not self._durable:
-            publish_all([item], durable=False)
+            publish_all((item,), durable=False)
         else:
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, done))
@@ -134,7 +134,7 @@ class PartFile:
         self._batch: list[bytes] = []
         self._batch_size = 0
         self._job: asyncio.Future[None] | None = None
-        self._digest = hashlib.sha256()
+        self._digest: hashlib._Hash | None = None
         self.size = 0
 
     async def write(self, piece: bytes) -> None:
@@ -165,9 +165,9 @@ class PartFile:
             DestinationError: the file had been made by somebody else in the meantime.
         """
         try:
-            part = self._open()
+            part, digest = self._open()
             if self.size < _SMALL:
-                _store(self._fd, self._digest, self._batch)
+                _store(self._fd, digest, self._batch)
             else:
                 await self._store_batch()
                 await self._stored()
@@ -178,7 +178,7 @@ class PartFile:
             Publication(fd=fd, part=part, final=self._final, overwrite=self._overwrite, existed=self._existed)
         )
         self._part = None
-        return self._digest.hexdigest()
+        return digest.hexdigest()
 
     async def discard(self) -> None:
         """Leave nothing behind; after a commit there is nothing to do."""
@@ -195,17 +195,19 @@ class PartFile:
                     os.unlink(self._part)
                 self._part = None
 
-    def _open(self) -> str:
-        if self._part is None:
+    def _open(self) -> tuple[str, hashlib._Hash]:
+        """Make the part file and begin its hash, unless that is done."""
+        if self._part is None or self._digest is None:
             part = beside(self._final)
             self._fd = os.open(part, _NEW_FILE, 0o600)
             self._part = part
-        return self._part
+            self._digest = hashlib.sha256()
+        return self._part, self._digest
 
     async def _store_batch(self) -> None:
         await self._stored()
         batch, self._batch, self._batch_size = self._batch, [], 0
-        self._job = self._threads.start(_store, self._fd, self._digest, batch)
+        self._job = self._threads.start(_store, self._fd, self._open()[1], batch)
 
     async def _stored(self) -> None:
         """Wait for the batch that is under way."""
@@ -219,6 +221,6 @@ def _store(fd: int, digest: hashlib._Hash, pieces: Iterable[bytes]) -> None:
     """Hash and write; a short write goes on where it stopped."""
     for piece in pieces:
         digest.update(piece)
-        left = memoryview(piece)
-        while left:
-            left = left[os.write(fd, left) :]
+        written = os.write(fd, piece)
+        while written < len(piece):
+            written += os.write(fd, memoryview(piece)[written:])

@@ -1,0 +1,131 @@
+"""What is under way in the tasks of a client's callers: each bounded in time, all ended when the client closes.
+
+All operations of a client may take equally long, so they end in the order in which they began: one timer, for the oldest,
+is enough for any number of them.  A timer for each of a hundred thousand downloads costs more than their paths and hashes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+
+from aiomar.errors import DeadlineError, UsageError
+
+# How long `aclose` waits for what it ended; only a disk that hangs needs more than a few turns of the loop.
+_PATIENCE = 5.0
+
+
+class Operations:
+    """The operations of one client.
+
+    Args:
+        seconds: how long one download or upload may take with its retries and logins; `None` for no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._under_way: dict[Operation, None] = {}  # in the order in which they began
+        self._alarm: asyncio.TimerHandle | None = None
+        self._one_less = asyncio.Event()
+        self._closed = False
+
+    def limit(self) -> Operation:
+        """Carry out one operation, as ``async with operations.limit()``.
+
+        Raises:
+            DeadlineError: phase ``"operation"``.
+            UsageError: the client is closed, or was closed in the meantime.
+        """
+        self.check()
+        return Operation(self)
+
+    def begin(self, operation: Operation) -> None:
+        """Note an operation of the running task."""
+        self._under_way[operation] = None
+        if self.seconds is not None:
+            loop = asyncio.get_running_loop()
+            operation.deadline = loop.time() + self.seconds
+            if self._alarm is None:
+                self._alarm = loop.call_at(operation.deadline, self._watch)
+
+    def end(self, operation: Operation) -> None:
+        """Forget an operation."""
+        del self._under_way[operation]
+        if self._closed:
+            self._one_less.set()
+
+    def check(self) -> None:
+        """Do nothing while the client is open.
+
+        Raises:
+            UsageError: it is closed.
+        """
+        if self._closed:
+            raise UsageError("the client was closed before this had ended: keep it open until everything is done")
+
+    def _watch(self) -> None:
+        """Stop what has taken too long, and wake up again for the oldest of the others."""
+        self._alarm = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for operation in self._under_way:
+            if operation.deadline > now:
+                self._alarm = loop.call_at(operation.deadline, self._watch)
+                return
+            operation.stop(now)
+
+    def close(self) -> None:
+        """Let nothing begin any more."""
+        self._closed = True
+
+    async def aclose(self) -> None:
+        """End what is under way and wait for it, save what the calling task itself is in the middle of."""
+        self.close()
+        me, now = asyncio.current_task(), asyncio.get_running_loop().time()
+        others = {operation for operation in self._under_way if operation.task is not me}
+        for operation in others:
+            operation.stop(now)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while others & self._under_way.keys():
+                    self._one_less.clear()
+                    await self._one_less.wait()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+
+class Operation:
+    """One operation under way."""
+
+    __slots__ = ("_operations", "_scope", "deadline", "task")
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._scope = asyncio.timeout(None)
+        self.task = asyncio.current_task()
+        self.deadline = float("inf")
+
+    def stop(self, now: float) -> None:
+        """Let it end as one that took too long, unless that has been said already."""
+        if self._scope.when() is None:
+            self._scope.reschedule(now)
+
+    async def __aenter__(self) -> None:
+        await self._scope.__aenter__()
+        self._operations.begin(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        operations = self._operations
+        operations.end(self)
+        try:
+            await self._scope.__aexit__(kind, error, trace)
+        except TimeoutError as expired:
+            operations.check()
+            raise DeadlineError(
+                f"not done within {operations.seconds:g} s, retries included: try again later, or raise "
+                "Timeouts.operation",
+                phase="operation",
+            ) from expired
