@@ -134,12 +134,16 @@ class Downloader:
         async def once(_: int) -> tuple[Exchange, Body]:
             return await self._open(selection, span, wanted)
 
-        async with self.operations.limit(), self.limiter:
-            exchange, body = await self._repeat(once, selection, span)
+        async with self.operations.limit():
+            await self.limiter.enter()
             try:
-                yield aiter(body)
+                exchange, body = await self._repeat(once, selection, span)
+                try:
+                    yield aiter(body)
+                finally:
+                    exchange.close()
             finally:
-                exchange.close()
+                self.limiter.leave()
 
     async def _repeat(self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span) -> _T:
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
@@ -173,8 +177,11 @@ class Downloader:
     async def _store(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> SavedFile:
         """One attempt: ask, judge, store, prove, publish; its place is free again while the disk is waited for."""
         try:
-            async with self.limiter:
+            await self.limiter.enter()
+            try:
                 body = await self._receive(job, wanted, path, part)
+            finally:
+                self.limiter.leave()
             fetched_at = dt.datetime.now(dt.UTC)
             sha256 = await part.commit()
         except BaseException:

@@ -1,7 +1,7 @@
 """What is under way in the tasks of a client's callers: each bounded in time, all ended when the client closes.
 
-All operations of a client may take equally long, so they end in the order in which they began: one timer, for the oldest,
-is enough for any number of them.  A timer for each of a hundred thousand downloads costs more than their paths and hashes.
+All operations of a client may take equally long, so their deadlines come in the order in which they began: one timer,
+for the oldest, is enough for any number of them.  A timer for each costs more than hashing a small file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from aiomar.errors import DeadlineError, UsageError
 
 # How long `aclose` waits for what it ended; only a disk that hangs needs more than a few turns of the loop.
 _PATIENCE = 5.0
+# Those that are due so soon (seconds) end with the one that is due: else the next in line begins only to be stopped.
+_TOGETHER = 0.01
 
 
 class Operations:
@@ -48,6 +50,9 @@ class Operations:
             operation.deadline = loop.time() + self.seconds
             if self._alarm is None:
                 self._alarm = loop.call_at(operation.deadline, self._watch)
+            elif self._alarm.when() > operation.deadline:
+                self._alarm.cancel()
+                self._alarm = loop.call_at(operation.deadline, self._watch)
 
     def end(self, operation: Operation) -> None:
         """Forget an operation."""
@@ -70,10 +75,10 @@ class Operations:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for operation in self._under_way:
-            if operation.deadline > now:
+            if operation.deadline > now + _TOGETHER:
                 self._alarm = loop.call_at(operation.deadline, self._watch)
                 return
-            operation.stop(now)
+            operation.stop()
 
     def close(self) -> None:
         """Let nothing begin any more."""
@@ -82,10 +87,10 @@ class Operations:
     async def aclose(self) -> None:
         """End what is under way and wait for it, save what the calling task itself is in the middle of."""
         self.close()
-        me, now = asyncio.current_task(), asyncio.get_running_loop().time()
+        me = asyncio.current_task()
         others = {operation for operation in self._under_way if operation.task is not me}
         for operation in others:
-            operation.stop(now)
+            operation.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 while others & self._under_way.keys():
@@ -98,21 +103,26 @@ class Operations:
 class Operation:
     """One operation under way."""
 
-    __slots__ = ("_operations", "_scope", "deadline", "task")
+    __slots__ = ("_cancelling", "_operations", "_stopped", "deadline", "task")
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
-        self._scope = asyncio.timeout(None)
-        self.task = asyncio.current_task()
+        self._stopped = False
+        self._cancelling = 0
+        self.task: asyncio.Task[object] | None = None
         self.deadline = float("inf")
 
-    def stop(self, now: float) -> None:
+    def stop(self) -> None:
         """Let it end as one that took too long, unless that has been said already."""
-        if self._scope.when() is None:
-            self._scope.reschedule(now)
+        if not self._stopped and self.task is not None:
+            self._stopped = True
+            self.task.cancel()
 
     async def __aenter__(self) -> None:
-        await self._scope.__aenter__()
+        self.task = asyncio.current_task()
+        if self.task is None:
+            raise RuntimeError("an operation needs a task to run in")
+        self._cancelling = self.task.cancelling()
         self._operations.begin(self)
 
     async def __aexit__(
@@ -120,12 +130,13 @@ class Operation:
     ) -> None:
         operations = self._operations
         operations.end(self)
-        try:
-            await self._scope.__aexit__(kind, error, trace)
-        except TimeoutError as expired:
-            operations.check()
-            raise DeadlineError(
-                f"not done within {operations.seconds:g} s, retries included: try again later, or raise "
-                "Timeouts.operation",
-                phase="operation",
-            ) from expired
+        # As `asyncio.timeout` does it: our own cancellation is taken back, and only then is it known to be ours alone.
+        if not self._stopped or self.task is None or self.task.uncancel() > self._cancelling:
+            return
+        if kind is None or not issubclass(kind, asyncio.CancelledError):
+            return
+        operations.check()
+        raise DeadlineError(
+            f"not done within {operations.seconds:g} s, retries included: try again later, or raise Timeouts.operation",
+            phase="operation",
+        ) from error

@@ -73,8 +73,8 @@ IMPURE = {"aiohttp", "asyncio", "random", "secrets", "socket", "subprocess", "th
 EFFECTS = {"open", "now", "utcnow", "today", "read_bytes", "read_text", "write_bytes", "write_text"}
 LONGEST_FILE = 330
 LONGEST_LIST = {"aiomar/errors.py": 420, "aiomar/_client.py": 390}
-"""Files that declare and do nothing themselves: the error tree is one picture, and the client is one class of thin methods
-whose signatures and docstrings are the public face; halves of either would be harder to read."""
+"""Files that declare and do nothing themselves: the error tree is one picture, and the client is one class of thin
+methods whose signatures and docstrings are the public face; halves of either would be harder to read."""
 LONGEST_FUNCTION = 45
 
 

@@ -8,6 +8,7 @@ goes away ends them.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
@@ -32,7 +33,8 @@ async def run_jobs(
         workers: how many jobs may be in hand at once.
         own: told the task that drives the workers, so that closing the client can end it.
     """
-    outcomes: asyncio.Queue[_Outcome | None] = asyncio.Queue()
+    outcomes: deque[_Outcome] = deque()
+    news = asyncio.Event()
     room = asyncio.Semaphore(2 * workers)
     turn = asyncio.Lock()
 
@@ -46,23 +48,25 @@ async def run_jobs(
                 return
             finally:
                 turn.release()
-            outcomes.put_nowait(await fetch(job))
+            outcomes.append(await fetch(job))
+            news.set()
 
     async def drive() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work())
-        finally:
-            outcomes.put_nowait(None)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
 
     driver = asyncio.create_task(drive(), name="aiomar range")
+    driver.add_done_callback(lambda _: news.set())
     own(driver)
     try:
-        while (outcome := await outcomes.get()) is not None:
-            room.release()
-            yield outcome
-        await asyncio.wait([driver])
+        while outcomes or not driver.done():
+            if outcomes:
+                room.release()
+                yield outcomes.popleft()
+            else:
+                news.clear()
+                await news.wait()
         await _result(driver)
     finally:
         driver.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 
 
 class Limiter:
@@ -16,10 +15,10 @@ class Limiter:
     def __init__(self, places: int) -> None:
         self._places = asyncio.Semaphore(places)
 
-    async def __aenter__(self) -> None:
+    async def enter(self) -> None:
+        """Wait for a place; `leave` follows."""
         await self._places.acquire()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def leave(self) -> None:
+        """Give the place to the next."""
         self._places.release()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import closing
+from typing import TypeGuard
 
 import attrs
 
@@ -86,7 +87,7 @@ class RangeRequest:
         ]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # made faster that way, and there are never many at once
 class Job:
     """One file to fetch."""
 
@@ -103,23 +104,27 @@ async def plan_jobs(selections: Selections, request: RangeRequest) -> AsyncGener
     """
     parts = request.parts()
     with closing(_Seen()) as seen:
-        async for item in _one_by_one(selections):
+
+        def expand(item: object) -> Iterator[Job]:
             selection = check_selection(item)
             if seen.is_new(selection):
                 beginning = selection_part(selection)
                 for span, end in parts:
                     yield Job(selection, span, beginning + end)
 
+        if isinstance(selections, AsyncIterable):
+            async for item in selections:
+                for job in expand(item):
+                    yield job
+        else:
+            several: Iterable[object] = selections if _is_many(selections) else (selections,)
+            for single in several:
+                for job in expand(single):
+                    yield job
 
-async def _one_by_one(selections: object) -> AsyncIterator[object]:
-    if isinstance(selections, AsyncIterable):
-        async for item in selections:
-            yield item
-    elif isinstance(selections, Iterable) and not isinstance(selections, str | bytes):
-        for item in selections:
-            yield item
-    else:
-        yield selections
+
+def _is_many(selections: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(selections, Iterable) and not isinstance(selections, (str, bytes))
 
 
 class _Seen:
