@@ -91,13 +91,15 @@ class Operations:
         others = {operation for operation in self._under_way if operation.task is not me}
         for operation in others:
             operation.stop()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                while others & self._under_way.keys():
-                    self._one_less.clear()
-                    await self._one_less.wait()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    while others & self._under_way.keys():
+                        self._one_less.clear()
+                        await self._one_less.wait()
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
 
 
 class Operation:

@@ -14,6 +14,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import attrs
@@ -24,6 +25,7 @@ from aiomar.errors import (
     EmptyBodyError,
     ExchangeError,
     LoginError,
+    StatusError,
     UnexpectedPageError,
 )
 from aiomar.protocol import (
@@ -49,6 +51,8 @@ _REFUSED = frozenset({401, 403})
 _CERTIFICATE_STATUSES = frozenset({400, 495, 496})
 # Blanks in front of a page are held back up to this many bytes; beyond it they are passed on and judged on the way.
 _HELD = 65_536
+# Bytes of a page in place of data that are read and judged; it is done in the loop, where twice as much takes too long.
+_DOWNLOAD_PAGE = 65_536
 # Pages are of one kind when their titles differ in numbers only; a server whose titles differ more than this tells its
 # pages apart by file, and a login for each would help nobody.
 _NUMBERS = re.compile(r"[0-9]+")
@@ -202,12 +206,7 @@ class Session:
             if is_login_location(location):
                 raise LoginError("the login page points back to itself: check the account and its certificate")
             raise unexpected_redirect(head.status, location)
-        if head.status in _CERTIFICATE_STATUSES and b"ssl certificate" in page.lower():
-            raise CertificateRejectedError(
-                f"{self._login_request.origin} refuses the client certificate (HTTP {head.status}): "
-                "check that it is the right one and is registered there",
-                side="client",
-            )
+        _check_certificate_page(head.status, page)
         if head.status in _REFUSED:
             raise LoginError(f"the login was refused with HTTP {head.status}: check the account and its certificate")
         if head.status != 200:  # noqa: PLR2004 - OK
@@ -259,7 +258,16 @@ class Session:
         return answer
 
     async def _judge(self, exchange: Exchange) -> DataAnswer | _LoginWanted | _Page:
-        if judge_head(exchange.head, now=self._wall_clock()) is HeadVerdict.LOGIN:
+        try:
+            verdict_of_head = judge_head(exchange.head, now=self._wall_clock())
+        except StatusError:
+            # Read to its end, the error's page leaves a connection that can be used again.
+            page = b""
+            with suppress(ExchangeError):
+                page = await read_page(exchange, limit=_DOWNLOAD_PAGE)
+            _check_certificate_page(exchange.head.status, page)
+            raise
+        if verdict_of_head is HeadVerdict.LOGIN:
             return _LoginWanted()
         sniffer = PageSniffer()
         beginning, verdict = await _begin(exchange, sniffer)
@@ -267,7 +275,7 @@ class Session:
             raise EmptyBodyError("the server sent no bytes at all, which is not the same as no readings: try again")
         if not verdict:
             return DataAnswer(exchange, beginning, sniffer if verdict is None else None)
-        page = await read_page(exchange, beginning)
+        page = await read_page(exchange, beginning, limit=_DOWNLOAD_PAGE)
         if is_login_page(page):
             return _LoginWanted()
         words = page_words(page)
@@ -295,14 +303,28 @@ async def _begin(exchange: Exchange, sniffer: PageSniffer) -> tuple[list[bytes],
     return beginning, verdict
 
 
-async def read_page(exchange: Exchange, beginning: list[bytes] | None = None) -> bytes:
-    """Read a page up to `PAGE_LIMIT` bytes; a longer one is given up there."""
+def _check_certificate_page(status: int, page: bytes) -> None:
+    """Recognise a refused client certificate where a gateway says so by a page.
+
+    Raises:
+        CertificateRejectedError: it is one.
+    """
+    if status in _CERTIFICATE_STATUSES and b"ssl certificate" in page.lower():
+        raise CertificateRejectedError(
+            f"the server refuses the client certificate (HTTP {status}): check that it is the right one and is "
+            "registered there",
+            side="client",
+        )
+
+
+async def read_page(exchange: Exchange, beginning: list[bytes] | None = None, *, limit: int = PAGE_LIMIT) -> bytes:
+    """Read a page up to so many bytes, and one more if it is longer; a longer one is given up there."""
     pieces = list(beginning or ())
     size = sum(map(len, pieces))
-    while size <= PAGE_LIMIT:
+    while size <= limit:
         piece = await exchange.read()
         if not piece:
             break
         pieces.append(piece)
         size += len(piece)
-    return b"".join(pieces)[: PAGE_LIMIT + 1]
+    return b"".join(pieces)[: limit + 1]

@@ -54,9 +54,11 @@ class Threads:
 
     async def aclose(self) -> None:
         """Let the threads go; one whose call does not end soon goes when it does."""
-        if running := [asyncio.wrap_future(future) for future in self._running.copy()]:
-            await asyncio.wait(running, timeout=_PATIENCE)
-        self.close()
+        try:
+            if running := [asyncio.wrap_future(future) for future in self._running.copy()]:
+                await asyncio.wait(running, timeout=_PATIENCE)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let the threads go: at once if they are idle, else when their call ends."""

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests import conformance
+
+# The same examples in every run of CI; anywhere else new ones each time.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 TESTS_BY_CLAUSE = pytest.StashKey[dict[str, set[str]]]()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -63,6 +64,8 @@ class Pool(aiohttp.TCPConnector):
             keepalive_timeout=None if single else _KEEP_ALIVE,
         )
         self._seen: WeakSet[object] = WeakSet()
+        # aiohttp forgets a connection as soon as it begins to close it, and TLS may take its time to say goodbye.
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
 
     async def connect(
         self,
@@ -74,9 +77,22 @@ class Pool(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if protocol is None or protocol not in self._seen or not protocol.should_close:
+            if protocol is None:
+                return connection
+            if protocol not in self._seen:
+                if protocol.transport is not None:
+                    self._transports.add(protocol.transport)
+                return connection
+            if not protocol.should_close:
                 return connection
             connection.close()
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close every connection at once, also those that still wait for their peer's goodbye."""
+        await super().close(abort_ssl=abort_ssl)
+        for transport in list(self._transports):
+            transport.abort()
+        await asyncio.sleep(0)  # in which the sockets are closed
 
     def is_new(self, protocol: object) -> bool:
         """Whether a connection, by its protocol, is asked about for the first time."""
