@@ -30,7 +30,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminal
 def started(*words: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command beside the test."""
     pipe = subprocess.PIPE
-    with subprocess.Popen([*AIOMAR, *words], stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True) as process:
+    # A shell starts what it puts into the background with SIGINT ignored, and that is inherited: not by these.
+    ours = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen([*AIOMAR, *words], stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True)
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    with process:
         try:
             yield process
         finally:
