@@ -30,7 +30,7 @@ _SMALL = 65_536
 # Two batches per file at most are in memory: one being stored, one being filled.
 _BATCH = 524_288
 # Seconds that a group waits for company: every turn between loop and thread costs more than the syncing of a file.
-_GATHER = 0.002
+_GATHER = 0.004
 _ORPHAN_AGE = 3600.0
 # Never through a link, never onto an existing file.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
