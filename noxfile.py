@@ -1,4 +1,4 @@
-"""What is checked before a change is good: ``nox`` runs tests, coverage, lint, types and docs; ``nox --list`` shows the rest."""
+"""What is checked before a change is good: ``nox`` runs the default sessions, ``nox --list`` shows all of them."""
 
 from __future__ import annotations
 
