@@ -131,7 +131,8 @@ class Uploader:
             # Also what nobody thought of: a mistake of ours does not tell what the server did with the file.
             if journey.trace.phase == "connect":
                 raise
-            cause = str(error) if isinstance(error, OmarError) else type(error).__name__
+            # Without the advice behind the colon: "try again" is the one thing not to do here.
+            cause = str(error).rpartition(": ")[0] if isinstance(error, OmarError) else type(error).__name__
             raise unknown(submission, journey.trace.phase, cause) from error
         except asyncio.CancelledError as error:
             if journey.trace.phase != "connect":

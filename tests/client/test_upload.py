@@ -544,3 +544,16 @@ async def test_an_upload_that_is_cancelled_in_the_queue(
     assert second.cancelled()
     await omar_client.upload(source, name="third.csv")
     assert [upload.name for upload in omar_server.uploads] == ["test5.csv", "third.csv"]
+
+
+async def test_an_unknown_outcome_never_advises_to_try_again(
+    omar_client: OmarClient, omar_server: OmarServer, tmp_path: Path
+) -> None:
+    """The cause is told without the advice that its own error would give."""
+    omar_server.script(DropAnswer(after=30))
+    source = tmp_path / "a.csv"
+    source.write_bytes(b"1,2\r\n")
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await omar_client.upload(source)
+    assert "try again" not in str(caught.value)
+    assert "was cut after 30 bytes" in str(caught.value.facts["cause"])
