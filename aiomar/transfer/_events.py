@@ -9,12 +9,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
 from aiomar.errors import OmarError
 from aiomar.protocol import FileFormat, Selection, TimeType, UploadReceipt
 from aiomar.transfer._results import SavedFile
+
+LimitReason = Literal["busy", "timeout", "latency", "room"]
+"""Why a limit changed: refusals of a busy server, silence, answers that come later and later, or none of them."""
 
 
 @attrs.frozen
@@ -61,9 +65,37 @@ class RangeFinished:
     """A range of downloads is over."""
 
     files: int
+    """Reused ones among them."""
     failures: int
     bytes: int
+    """Of the files that were fetched."""
     elapsed: float
+    reused: int = 0
+
+
+@attrs.frozen
+class LimitChanged:
+    """The number of downloads that may be under way at once was adapted to what the server bears."""
+
+    limit: int
+    most: int
+    """What the configuration allows."""
+    reason: LimitReason
+
+
+@attrs.frozen
+class DownloadsPaused:
+    """The server asked to be left alone for a while (``Retry-After``); no download begins before that."""
+
+    wait: float
+    """Seconds."""
+
+
+@attrs.frozen
+class DownloadReused:
+    """A file is there already and stands; it is not fetched again."""
+
+    file: SavedFile
 
 
 @attrs.frozen
@@ -153,6 +185,9 @@ Event = (
     | SessionEnded
     | RangeStarted
     | RangeFinished
+    | LimitChanged
+    | DownloadsPaused
+    | DownloadReused
     | DownloadStarted
     | DownloadProgress
     | DownloadRetrying

@@ -48,6 +48,8 @@ class Trace:
 
     phase: Phase = "connect"
     """Once it is ``"request"`` a byte may have left, and only the server knows what it did with it."""
+    waited: float = 0.0
+    """Seconds from the request to the head of its answer, once that is there."""
 
 
 class Exchange(Protocol):
