@@ -52,7 +52,7 @@ def test_every_event_becomes_json() -> None:
 
 def test_an_event_is_told_in_plain_values() -> None:
     """Dates are in ISO form, paths are text, and an error is its type, message and facts."""
-    assert event_to_dict(EVENTS[9]) == {
+    assert event_to_dict(EVENTS[12]) == {
         "event": "download_failed",
         "selection": {"kind": "meter", "id": "1"},
         "start": "2026-01-01",
