@@ -9,51 +9,37 @@ import asyncio
 import logging
 import os
 import ssl
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import attrs
 
+from aiomar._breaker import Breaker
 from aiomar._config import OmarConfig
-from aiomar._downloads import Destination, Downloader, Wanted
+from aiomar._downloads import Downloader
+from aiomar._login import Login
 from aiomar._operations import Operations
-from aiomar._retry import Waiting, with_retries
+from aiomar._ranges import Ranges
+from aiomar._retry import Waiting
 from aiomar._session import Session
 from aiomar._threads import Threads
 from aiomar._uploads import Uploader
 from aiomar._version import __version__
-from aiomar.errors import ExchangeError, UsageError
-from aiomar.protocol import SessionCookie, build_login
+from aiomar.errors import UsageError
 from aiomar.transfer import (
     BodyRules,
     Disk,
     Event,
-    FailedDownload,
-    Job,
     Limiter,
-    LoggedIn,
-    LoginRetrying,
     Observer,
-    RangeFinished,
-    RangeRequest,
-    RangeStarted,
-    SavedFile,
-    Selections,
+    RetryBudget,
     SessionEnded,
-    plan_jobs,
-    real_directory,
-    run_jobs,
 )
 from aiomar.transport import AiohttpTransport, LeanTransport, ThreadsResolver, Transport, Wiring, lean_is_usable
 
 _log = logging.getLogger("aiomar")
 _THREADS = 4
-# More workers than places: while some wait for a disk or for their next attempt, the others use the network.
-_WORKERS_PER_PLACE = 2
-# How long closing waits for ranges; they end within a few turns of the loop unless a disk hangs.
-_PATIENCE = 5.0
 
 
 def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None) -> Parts:
@@ -62,7 +48,9 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
     threads = Threads(_THREADS)
     notify = _notifier(observer)
     transport = _transport(config, context, threads)
-    session = _session(config, transport, waiting, notify)
+    budget = RetryBudget()
+    breaker = Breaker(waiting.clock)
+    session = _session(config, transport, notify, waiting=waiting, budget=budget, breaker=breaker)
     operations = Operations(config.timeouts.operation)
     disk = Disk(threads, durable=config.durable)
     downloader = Downloader(
@@ -71,9 +59,19 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         disk=disk,
         limiter=Limiter(config.concurrency),
         policy=config.retry,
+        budget=budget,
         waiting=waiting,
         operations=operations,
         rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
+        notify=notify if observer else None,
+    )
+    ranges = Ranges(
+        places=config.concurrency,
+        origin=str(config.environment.download_origin),
+        downloader=downloader,
+        disk=disk,
+        threads=threads,
+        operations=operations,
         notify=notify if observer else None,
     )
     uploader = Uploader(
@@ -83,18 +81,18 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         threads=threads,
         limits=config.limits,
         operations=operations,
+        breaker=breaker,
         notify=notify,
     )
     return Parts(
-        workers=config.concurrency * _WORKERS_PER_PLACE,
         operations=operations,
         threads=threads,
         transport=transport,
         session=session,
         disk=disk,
         downloader=downloader,
+        ranges=ranges,
         uploader=uploader,
-        notify=notify,
     )
 
 
@@ -112,13 +110,32 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) ->
     return AiohttpTransport(wiring, proxy=config.proxy)
 
 
-def _session(config: OmarConfig, transport: Transport, waiting: Waiting, notify: Callable[[Event], None]) -> Session:
+def _session(
+    config: OmarConfig,
+    transport: Transport,
+    notify: Callable[[Event], None],
+    *,
+    waiting: Waiting,
+    budget: RetryBudget,
+    breaker: Breaker,
+) -> Session:
+    login = Login(
+        environment=config.environment,
+        identity=config.identity,
+        transport=transport,
+        policy=config.retry,
+        budget=budget,
+        waiting=waiting,
+        seconds=config.timeouts.operation,
+        breaker=breaker,
+        notify=notify,
+    )
     return Session(
         transport=transport,
-        login_request=build_login(config.environment),
+        login=login,
+        breaker=breaker,
         cookie_style=config.environment.cookie_style,
         max_age=config.max_session_age,
-        login_attempt=_login_attempt(config, waiting, notify),
         on_ended=lambda: notify(SessionEnded(config.environment.name)),
     )
 
@@ -135,47 +152,18 @@ def _notifier(observer: Observer | None) -> Callable[[Event], None]:
     return notify
 
 
-def _login_attempt(
-    config: OmarConfig, waiting: Waiting, notify: Callable[[Event], None]
-) -> Callable[[Callable[[], Awaitable[SessionCookie]]], Awaitable[SessionCookie]]:
-    """Give what runs one login: the certificate's dates first, then the policy's repeats."""
-    logins = 0
-
-    async def log_in(ask: Callable[[], Awaitable[SessionCookie]]) -> SessionCookie:
-        nonlocal logins
-        config.identity.ensure_valid()
-        started = waiting.clock()
-
-        async def once(_: int) -> SessionCookie:
-            return await ask()
-
-        def on_retry(error: ExchangeError, number: int, wait: float) -> None:
-            notify(LoginRetrying(error, number, wait))
-
-        operation = config.timeouts.operation
-        deadline = None if operation is None else started + operation
-        cookie = await with_retries(once, policy=config.retry, waiting=waiting, deadline=deadline, on_retry=on_retry)
-        notify(LoggedIn(config.environment.name, waiting.clock() - started, renewed=logins > 0))
-        logins += 1
-        return cookie
-
-    return log_in
-
-
 @attrs.define(kw_only=True)
 class Parts:
     """Everything that lives as long as an open client."""
 
-    workers: int
     operations: Operations
     threads: Threads
     transport: Transport
     session: Session
     disk: Disk
     downloader: Downloader
+    ranges: Ranges
     uploader: Uploader
-    notify: Callable[[Event], None]
-    _ranges: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _process: int = attrs.field(factory=os.getpid, init=False)
 
@@ -197,37 +185,6 @@ class Parts:
         async with self.operations.limit():
             await self.disk.sweep(directory)
 
-    async def iterate(
-        self, selections: Selections, request: RangeRequest, directory: Path, *, allow_unverified: bool
-    ) -> AsyncGenerator[SavedFile | FailedDownload]:
-        """Carry out a range, giving each outcome as it comes."""
-        started = time.monotonic()
-        files = failures = size = 0
-        wanted = Wanted(file_format=request.file_format, time_type=request.time_type, allow_unverified=allow_unverified)
-        destination = Destination(directory=directory, real=real_directory(directory), overwrite=True)
-
-        async def fetch(job: Job) -> SavedFile | FailedDownload:
-            return await self.downloader.save(job, wanted, destination)
-
-        def own(task: asyncio.Task[None]) -> None:
-            self._ranges.add(task)
-            task.add_done_callback(self._ranges.discard)
-
-        await self.prepare(directory)
-        self.notify(
-            RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
-        )
-        jobs = plan_jobs(selections, request)
-        async with aclosing(jobs), aclosing(run_jobs(jobs, fetch, workers=self.workers, own=own)) as outcomes:
-            async for outcome in outcomes:
-                if isinstance(outcome, SavedFile):
-                    files += 1
-                    size += outcome.size
-                else:
-                    failures += 1
-                yield outcome
-        self.notify(RangeFinished(files, failures, size, time.monotonic() - started))
-
     async def aclose(self) -> None:
         """End ranges, operations and logins, close connections, let the threads go; also when cancelled on the way."""
         self.operations.close()
@@ -236,7 +193,4 @@ class Parts:
             stack.push_async_callback(self.transport.aclose)
             stack.push_async_callback(self.session.aclose)
             stack.push_async_callback(self.operations.aclose)
-            for task in self._ranges:
-                task.cancel()
-            if self._ranges:
-                await asyncio.wait(self._ranges, timeout=_PATIENCE)
+            stack.push_async_callback(self.ranges.aclose)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from datetime import date, timedelta
 from types import TracebackType
 from typing import Literal, Self
@@ -17,7 +16,6 @@ from aiomar._types import PathLike
 from aiomar.errors import ConfigError, UsageError
 from aiomar.protocol import FileFormat, Selection, Span, TimeType, UploadReceipt, check_file_name, file_name
 from aiomar.transfer import (
-    DownloadJob,
     FailedDownload,
     Job,
     Observer,
@@ -30,7 +28,6 @@ from aiomar.transfer import (
     check_directory,
     check_kinds,
     check_selection,
-    plan_jobs,
     real_directory,
 )
 from aiomar.transport import build_context
@@ -209,8 +206,8 @@ class OmarClient:
             time_type: the clock.
             into: a directory; made when missing, its parent must exist.
             days_per_file: split the range into files of so many days, counted from `start`.
-            resume: reuse files that are known to be there already; none is known yet, as no catalogue is kept.
-            max_age: do not reuse files that are older than this.
+            resume: reuse files that the directory's catalogue knows and that stand as it says.
+            max_age: do not reuse files that were fetched longer ago, as submitted data load late and are corrected.
             errors: ``"raise"`` a `PartialDownloadError` when one failed, or ``"collect"`` failures in the report.
             allow_unverified: save bodies that nothing proves to be whole.
 
@@ -219,28 +216,17 @@ class OmarClient:
             PartialDownloadError: some downloads failed; the others are on disk.
         """
         _check_choice(errors)
-        started = time.monotonic()
-        files: list[SavedFile] = []
-        failures: list[FailedDownload] = []
-        outcomes = self.iter_range(
-            selections,
-            start,
-            end,
+        parts = self._ready()
+        request = RangeRequest(
+            span=Span(start, end),
             file_format=file_format,
             time_type=time_type,
-            into=into,
             days_per_file=days_per_file,
             resume=resume,
             max_age=max_age,
             allow_unverified=allow_unverified,
         )
-        async with aclosing(outcomes):
-            async for outcome in outcomes:
-                if isinstance(outcome, SavedFile):
-                    files.append(outcome)
-                else:
-                    failures.append(outcome)
-        report = RangeReport(tuple(files), tuple(failures), time.monotonic() - started)
+        report = await parts.ranges.report(selections, request, check_directory(into, make=True))
         if errors == "raise":
             report.raise_for_failures()
         return report
@@ -274,9 +260,9 @@ class OmarClient:
             days_per_file=days_per_file,
             resume=resume,
             max_age=max_age,
+            allow_unverified=allow_unverified,
         )
-        directory = check_directory(into, make=True)
-        return parts.iterate(selections, request, directory, allow_unverified=allow_unverified)
+        return parts.ranges.iterate(selections, request, check_directory(into, make=True))
 
     async def plan_range(
         self,
@@ -290,14 +276,14 @@ class OmarClient:
         days_per_file: int | None = None,
         resume: bool = True,
         max_age: timedelta | None = None,
-        allow_unverified: bool = False,  # noqa: ARG002 - a plan does not depend on it
+        allow_unverified: bool = False,
     ) -> RangePlan:
         """Say what `download_range` would do with the same arguments; nothing is sent and nothing is written.
 
         Raises:
             UsageError: the range could not be carried out as it stands.
         """
-        self._ready()
+        parts = self._ready()
         request = RangeRequest(
             span=Span(start, end),
             file_format=file_format,
@@ -305,13 +291,9 @@ class OmarClient:
             days_per_file=days_per_file,
             resume=resume,
             max_age=max_age,
+            allow_unverified=allow_unverified,
         )
-        directory = check_directory(into, make=False)
-        jobs = [
-            DownloadJob(selection=job.selection, start=job.span.start, end=job.span.end, path=directory / job.name)
-            async for job in plan_jobs(selections, request)
-        ]
-        return RangePlan(tuple(jobs))
+        return await parts.ranges.plan(selections, request, check_directory(into, make=False))
 
     async def upload(
         self,

@@ -19,19 +19,26 @@ from aiomar.protocol import Environment, FileFormat, Selection, Span, TimeType, 
 from aiomar.transfer import (
     Body,
     BodyRules,
+    Catalogue,
+    Completeness,
     Disk,
     DownloadFailed,
     DownloadFinished,
     DownloadProgress,
     DownloadRetrying,
     DownloadStarted,
+    Entry,
     Event,
     FailedDownload,
     Job,
     Limiter,
+    Note,
     PartFile,
+    RetryBudget,
     RetryPolicy,
     SavedFile,
+    SavedRow,
+    Terms,
     check_final,
     hold,
     let_go,
@@ -59,6 +66,8 @@ class Destination:
     real: str
     """Its one true name, see `real_directory`."""
     overwrite: bool
+    catalogue: Catalogue | None = None
+    """Notes each file; `None` for a single download."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +80,8 @@ class Downloader:
         disk: where files go.
         limiter: how many downloads are under way at once.
         policy: what is repeated.
-        waiting: clock, sleep and random numbers.
+        budget: pays for repeats.
+        waiting: clock and random numbers.
         operations: bounds each download with its retries, and ends it when the client closes.
         rules: size and rate of bodies.
         notify: tells the observer; `None` if there is none, so that nothing is counted for nobody.
@@ -82,6 +92,7 @@ class Downloader:
     disk: Disk
     limiter: Limiter
     policy: RetryPolicy
+    budget: RetryBudget
     waiting: Waiting
     operations: Operations
     rules: BodyRules
@@ -98,8 +109,13 @@ class Downloader:
         async def once(number: int) -> SavedFile:
             nonlocal attempts
             attempts = number
-            part = self.disk.part(final, overwrite=destination.overwrite, existed=existed)
-            return await self._store(job, wanted, path, part)
+            part = self.disk.part(
+                final,
+                overwrite=destination.overwrite,
+                existed=existed,
+                in_range=destination.catalogue is not None,
+            )
+            return await self._store(job, wanted, path, part, destination.catalogue, number)
 
         if self.notify:
             self.notify(DownloadStarted(job.selection, job.span.start, job.span.end, path))
@@ -152,7 +168,9 @@ class Downloader:
 
         seconds = self.operations.seconds
         deadline = None if seconds is None else self.waiting.clock() + seconds
-        return await with_retries(once, policy=self.policy, waiting=self.waiting, deadline=deadline, on_retry=on_retry)
+        return await with_retries(
+            once, policy=self.policy, budget=self.budget, waiting=self.waiting, deadline=deadline, on_retry=on_retry
+        )
 
     async def _open(self, selection: Selection, span: Span, wanted: Wanted) -> tuple[Exchange, Body]:
         request = build_download(
@@ -174,16 +192,15 @@ class Downloader:
             raise
         return answer.exchange, body
 
-    async def _store(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> SavedFile:
+    async def _store(
+        self, job: Job, wanted: Wanted, path: Path, part: PartFile, catalogue: Catalogue | None, attempts: int
+    ) -> SavedFile:
         """One attempt: ask, judge, store, prove, publish; its place is free again while the disk is waited for."""
         try:
-            await self.limiter.enter()
-            try:
-                body = await self._receive(job, wanted, path, part)
-            finally:
-                self.limiter.leave()
+            body = await self._receive(job, wanted, path, part)
             fetched_at = dt.datetime.now(dt.UTC)
-            sha256 = await part.commit()
+            note = catalogue and self._note(catalogue, job, wanted, body.completeness, fetched_at, attempts)
+            sha256 = await part.commit(note)
         except BaseException:
             await part.discard()
             raise
@@ -200,13 +217,50 @@ class Downloader:
             completeness=body.completeness,
         )
 
+    def _note(
+        self,
+        catalogue: Catalogue,
+        job: Job,
+        wanted: Wanted,
+        completeness: Completeness,
+        fetched_at: dt.datetime,
+        attempts: int,
+    ) -> Callable[[str, int], Note]:
+        """Give what makes the catalogue's note of a file as soon as its hash is known."""
+        terms = Terms(
+            origin=str(self.environment.download_origin), file_format=wanted.file_format, time_type=wanted.time_type
+        )
+        entry = Entry(job.name, job.selection, job.span.start, job.span.end)
+
+        def note(sha256: str, size: int) -> Note:
+            def row(changed_ns: int) -> SavedRow:
+                return SavedRow(
+                    entry=entry,
+                    terms=terms,
+                    size=size,
+                    mtime_ns=changed_ns,
+                    sha256=sha256,
+                    completeness=completeness,
+                    fetched_at=fetched_at,
+                    attempts=attempts,
+                )
+
+            return Note(catalogue, row)
+
+        return note
+
     async def _receive(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> Body:
-        exchange, body = await self._open(job.selection, job.span, wanted)
+        """Take a place, ask, and store every piece."""
+        await self.limiter.enter()
         try:
-            while piece := await body.read():
-                await part.write(piece)
-                if self.notify:
-                    self.notify(DownloadProgress(path, body.received, body.expected))
+            exchange, body = await self._open(job.selection, job.span, wanted)
+            try:
+                while piece := await body.read():
+                    await part.write(piece)
+                    if self.notify:
+                        self.notify(DownloadProgress(path, body.received, body.expected))
+            finally:
+                exchange.close()
         finally:
-            exchange.close()
+            self.limiter.leave()
         return body

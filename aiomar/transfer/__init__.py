@@ -1,7 +1,10 @@
 """Carrying out downloads: plan, policy, limiter, body, sink, engine, and the events and results that come out."""
 
 from aiomar.transfer._body import Body, BodyRules
-from aiomar.transfer._engine import run_jobs
+from aiomar.transfer._budget import RetryBudget
+from aiomar.transfer._catalogue import Catalogue
+from aiomar.transfer._catalogue_rows import Entry, FailedRow, SavedRow, Terms
+from aiomar.transfer._engine import Batch, Run
 from aiomar.transfer._events import (
     DownloadFailed,
     DownloadFinished,
@@ -24,8 +27,9 @@ from aiomar.transfer._events import (
 )
 from aiomar.transfer._limiter import Limiter
 from aiomar.transfer._paths import check_directory, check_final, hold, let_go, real_directory
-from aiomar.transfer._plan import Job, RangeRequest, Selections, check_kinds, check_selection, plan_jobs
+from aiomar.transfer._plan import Job, Plan, RangeRequest, Selections, check_kinds, check_selection
 from aiomar.transfer._policy import RetryPolicy
+from aiomar.transfer._publish import Note
 from aiomar.transfer._results import (
     Completeness,
     DownloadJob,
@@ -39,8 +43,10 @@ from aiomar.transfer._results import (
 from aiomar.transfer._sink import Disk, PartFile
 
 __all__ = [
+    "Batch",
     "Body",
     "BodyRules",
+    "Catalogue",
     "Completeness",
     "Disk",
     "DownloadFailed",
@@ -51,25 +57,33 @@ __all__ = [
     "DownloadReused",
     "DownloadStarted",
     "DownloadsPaused",
+    "Entry",
     "Event",
     "FailedDownload",
+    "FailedRow",
     "FailedUpload",
     "Job",
     "LimitChanged",
     "Limiter",
     "LoggedIn",
     "LoginRetrying",
+    "Note",
     "Observer",
     "PartFile",
+    "Plan",
     "RangeFinished",
     "RangePlan",
     "RangeReport",
     "RangeRequest",
     "RangeStarted",
+    "RetryBudget",
     "RetryPolicy",
+    "Run",
     "SavedFile",
+    "SavedRow",
     "Selections",
     "SessionEnded",
+    "Terms",
     "UploadFailed",
     "UploadFinished",
     "UploadReport",
@@ -80,7 +94,5 @@ __all__ = [
     "check_selection",
     "hold",
     "let_go",
-    "plan_jobs",
     "real_directory",
-    "run_jobs",
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import attrs
 
 from aiomar.errors import UsageError
 
@@ -18,59 +20,96 @@ _Job = TypeVar("_Job")
 _Outcome = TypeVar("_Outcome")
 
 
-async def run_jobs(
-    jobs: AsyncIterator[_Job],
-    fetch: Callable[[_Job], Awaitable[_Outcome]],
-    *,
-    workers: int,
-    own: Callable[[asyncio.Task[None]], object],
-) -> AsyncGenerator[_Outcome]:
-    """Give the outcomes of all jobs, in the order in which they finish.
+@attrs.frozen
+class Batch(Generic[_Job, _Outcome]):
+    """The next piece of a plan."""
+
+    done: Sequence[_Outcome]
+    """Outcomes that need no work any more."""
+    jobs: Sequence[_Job]
+
+
+class Run(Generic[_Job, _Outcome]):
+    """One run over all jobs.
 
     Args:
-        jobs: consumed lazily; at most `workers` jobs are taken before their turn.
+        take: gives the next batch, and `None` at the end; called only when every job that was taken is in hand.
         fetch: carries out one job; what it raises ends the run.
         workers: how many jobs may be in hand at once.
-        own: told the task that drives the workers, so that closing the client can end it.
     """
-    outcomes: deque[_Outcome] = deque()
-    news = asyncio.Event()
-    room = asyncio.Semaphore(2 * workers)
-    turn = asyncio.Lock()
 
-    async def work() -> None:
-        while True:
-            await room.acquire()
-            await turn.acquire()
-            try:
-                job = await anext(jobs)
-            except StopAsyncIteration:
-                return
-            finally:
-                turn.release()
-            outcomes.append(await fetch(job))
-            news.set()
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[Batch[_Job, _Outcome] | None]],
+        fetch: Callable[[_Job], Awaitable[_Outcome]],
+        *,
+        workers: int,
+    ) -> None:
+        self._take = take
+        self._fetch = fetch
+        self._workers = workers
+        self._jobs: deque[_Job] = deque()
+        self._outcomes: deque[_Outcome] = deque()
+        self._done: deque[_Outcome] = deque()
+        self._news, self._taken = asyncio.Event(), asyncio.Event()
+        self._room = asyncio.Semaphore(2 * workers)
+        self._turn = asyncio.Lock()
 
-    async def drive() -> None:
+    async def outcomes(self, own: Callable[[asyncio.Task[None]], object]) -> AsyncGenerator[_Outcome]:
+        """Give the outcomes of all jobs, in the order in which they finish.
+
+        Args:
+            own: told the task that drives the workers, so that closing the client can end it.
+        """
+        driver = asyncio.create_task(self._drive(), name="aiomar range")
+        driver.add_done_callback(lambda _: self._news.set())
+        own(driver)
+        try:
+            while self._done or self._outcomes or not driver.done():
+                if self._done:
+                    yield self._done.popleft()
+                    if not self._done:
+                        self._taken.set()
+                elif self._outcomes:
+                    self._room.release()
+                    yield self._outcomes.popleft()
+                else:
+                    self._news.clear()
+                    await self._news.wait()
+            await _result(driver)
+        finally:
+            driver.cancel()
+            await asyncio.wait([driver])
+
+    async def _drive(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(work())
+            for _ in range(self._workers):
+                group.create_task(self._work())
 
-    driver = asyncio.create_task(drive(), name="aiomar range")
-    driver.add_done_callback(lambda _: news.set())
-    own(driver)
-    try:
-        while outcomes or not driver.done():
-            if outcomes:
-                room.release()
-                yield outcomes.popleft()
-            else:
-                news.clear()
-                await news.wait()
-        await _result(driver)
-    finally:
-        driver.cancel()
-        await asyncio.wait([driver])
+    async def _work(self) -> None:
+        while True:
+            await self._room.acquire()
+            if not self._jobs:
+                async with self._turn:
+                    if not await self._refill():
+                        return
+            self._outcomes.append(await self._fetch(self._jobs.popleft()))
+            self._news.set()
+
+    async def _refill(self) -> bool:
+        """Get more jobs; outcomes that come with them wait until the last such ones were taken."""
+        while not self._jobs:
+            batch = await self._take()
+            if batch is None:
+                return False
+            self._jobs.extend(batch.jobs)
+            if batch.done:
+                while self._done:
+                    self._taken.clear()
+                    await self._taken.wait()
+                self._done.extend(batch.done)
+                self._news.set()
+        return True
 
 
 async def _result(driver: asyncio.Task[None]) -> None:

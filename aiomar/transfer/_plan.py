@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
-from contextlib import closing
-from typing import TypeGuard
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import Final, TypeGuard
 
 import attrs
 
@@ -25,6 +25,7 @@ from aiomar.protocol import (
 )
 
 _FEW = 10_000
+_END: Final = object()
 Selections = Selection | Iterable[Selection] | AsyncIterable[Selection]
 """One selection, or any number of them, consumed lazily."""
 
@@ -72,6 +73,7 @@ class RangeRequest:
     days_per_file: int | None
     resume: bool
     max_age: dt.timedelta | None
+    allow_unverified: bool
 
     def __attrs_post_init__(self) -> None:
         check_days_per_file(self.days_per_file)
@@ -96,31 +98,51 @@ class Job:
     name: str
 
 
-async def plan_jobs(selections: Selections, request: RangeRequest) -> AsyncGenerator[Job]:
-    """Give every job once, in the order of the selections, taking no selection before it is needed.
+class Plan:
+    """The jobs of a range, each once, in the order of the selections; none is made before somebody takes it.
 
-    Raises:
-        LimitError: rule ``"selection"``, for something that is no selection.
+    Args:
+        selections: one selection, an iterable or an async iterable.
+        request: what to fetch for each of them.
     """
-    parts = request.parts()
-    with closing(_Seen()) as seen:
 
-        def expand(item: object) -> Iterator[Job]:
-            selection = check_selection(item)
-            if seen.is_new(selection):
-                beginning = selection_part(selection)
-                for span, end in parts:
-                    yield Job(selection, span, beginning + end)
-
+    def __init__(self, selections: Selections, request: RangeRequest) -> None:
+        self._parts = request.parts()
+        self._seen = _Seen()
+        self._ready: deque[Job] = deque()
+        self._slow: AsyncIterator[object] | None = None
+        self._quick: Iterator[object] = iter(())
         if isinstance(selections, AsyncIterable):
-            async for item in selections:
-                for job in expand(item):
-                    yield job
+            self._slow = aiter(selections)
         else:
-            several: Iterable[object] = selections if _is_many(selections) else (selections,)
-            for single in several:
-                for job in expand(single):
-                    yield job
+            self._quick = iter(selections if _is_many(selections) else (selections,))
+
+    async def take(self, most: int) -> list[Job]:
+        """Give the next jobs: at least one, at most so many; none when there are no more.
+
+        An async iterable is asked for one selection at a time, as nobody knows how long it takes for the next.
+
+        Raises:
+            LimitError: rule ``"selection"``, for something that is no selection.
+        """
+        ready = self._ready
+        if self._slow is None:
+            while len(ready) < most and (item := next(self._quick, _END)) is not _END:
+                self._expand(item)
+        else:
+            while not ready and (item := await anext(self._slow, _END)) is not _END:
+                self._expand(item)
+        return [ready.popleft() for _ in range(min(most, len(ready)))]
+
+    def _expand(self, item: object) -> None:
+        selection = check_selection(item)
+        if self._seen.is_new(selection):
+            beginning = selection_part(selection)
+            self._ready.extend(Job(selection, span, beginning + end) for span, end in self._parts)
+
+    def close(self) -> None:
+        """Let go of what is known about the selections."""
+        self._seen.close()
 
 
 def _is_many(selections: object) -> TypeGuard[Iterable[object]]:

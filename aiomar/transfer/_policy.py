@@ -7,7 +7,15 @@ from collections.abc import Callable
 import attrs
 
 from aiomar._checks import number, whole_number
-from aiomar.errors import CertificateRejectedError, ExchangeError, Hint, OmarError, StatusError
+from aiomar.errors import (
+    CertificateRejectedError,
+    DeadlineError,
+    EmptyBodyError,
+    ExchangeError,
+    Hint,
+    OmarError,
+    StatusError,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,9 +50,7 @@ class RetryPolicy:
         """
         if not isinstance(error, ExchangeError) or error.hint is not Hint.RETRY:
             return None
-        # A server that hangs up on the very first exchange most likely refuses the certificate: once more, no more.
-        attempts = min(self.attempts, 2) if isinstance(error, CertificateRejectedError) else self.attempts
-        if attempt >= attempts:
+        if attempt >= (min(self.attempts, 2) if _will_most_likely_stay(error) else self.attempts):
             return None
         # Bounded, because a float has no room for more doublings.
         doubled = self.first_wait * 2.0 ** min(attempt - 1, 1000)
@@ -52,3 +58,16 @@ class RetryPolicy:
         if isinstance(error, StatusError) and error.retry_after is not None:
             wait = max(wait, min(error.retry_after, self.retry_after_cap))
         return wait
+
+
+def _will_most_likely_stay(error: ExchangeError) -> bool:
+    """Whether one repeat is enough to see that a failure is no accident.
+
+    A fault in the server's program, an answer without a byte, a drip, and a server that hangs up on the very first
+    exchange, which most likely refuses the certificate.
+    """
+    return (
+        (isinstance(error, StatusError) and error.status == 500)  # noqa: PLR2004 - internal server error
+        or isinstance(error, EmptyBodyError | CertificateRejectedError)
+        or (isinstance(error, DeadlineError) and error.phase == "rate")
+    )

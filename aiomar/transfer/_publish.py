@@ -1,8 +1,9 @@
-"""Giving a finished part file its final name: synced, renamed, and undone when its caller goes away.
+"""Giving a finished part file its final name: synced, renamed, noted, and undone when its caller goes away.
 
 A publication is one small story with three ends: `settle` (the new file stays), `undo` (the old state comes back), or
-an error that is kept in it, so that one bad file of a group never touches the others.  Everything here blocks and runs
-in a thread when files are to be durable.  Paths are text here: making a `Path` for every step costs more than the step.
+an error that is kept in it, so that one bad file of a group never touches the others.  The catalogue comes last, when
+file and directory are synced: after a crash or a power loss it may know too little, and never too much.  Everything
+here blocks and runs in a thread.  Paths are text here: making a `Path` for every step costs more than the step.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
 from aiomar.errors import DestinationError, DiskError, OmarError
+from aiomar.transfer._catalogue import Catalogue, SavedRow
 
-_PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}\.part", re.DOTALL)
+_PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 # Leaves room for dots, random part and suffix within the 255 bytes that file systems allow, whatever the characters.
 _PART_STEM_LENGTH = 60
+
+
+@attrs.frozen
+class Note:
+    """What the catalogue is to say of a file once it stands."""
+
+    catalogue: Catalogue
+    row: Callable[[int], SavedRow]
+    """Gives the row when the file's time of change is known, in nanoseconds since the epoch."""
 
 
 @attrs.define(eq=False)
@@ -35,6 +46,7 @@ class Publication:
         final: the final path.
         overwrite: whether an old file may be replaced.
         existed: whether there was an old file when the download began.
+        note: for the catalogue; `None` where none is kept.
     """
 
     fd: int
@@ -42,9 +54,11 @@ class Publication:
     final: str
     overwrite: bool
     existed: bool
+    note: Note | None = None
     previous: str | None = None
     published: bool = False
-    error: OSError | None = None
+    changed_ns: int = 0
+    error: OSError | OmarError | None = None
 
     def publish(self) -> None:
         """Move the part file to its final name; an old file stays reachable until `settle` or `undo`."""
@@ -57,7 +71,7 @@ class Publication:
             if os.path.lexists(self.final):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         elif self.existed:
-            previous = beside(self.final)
+            previous = beside(self.final, in_range=self.note is not None)
             with suppress(FileNotFoundError):
                 self.previous = previous if _link(self.final, previous) else None
         os.replace(self.part, self.final)
@@ -70,7 +84,10 @@ class Publication:
                 os.unlink(self.previous)
 
     def undo(self) -> None:
-        """Make the final path what it was before."""
+        """Make the final path what it was before, and let the catalogue say nothing about it."""
+        if self.published and self.note is not None:
+            with suppress(OmarError):  # a row that stays is found out by the file's time of change
+                self.note.catalogue.forget([os.path.basename(self.final)])
         with suppress(OSError):
             if not self.published:
                 self.settle()
@@ -92,19 +109,24 @@ def _link(source: str, target: str) -> bool:
 
 
 def publish_all(group: Sequence[Publication], *, durable: bool) -> None:
-    """Sync, close and rename a group of files, then sync their directories; failures stay with their file."""
+    """Sync, close and rename a group of files, sync their directories, note them; failures stay with their file."""
     for item in group:
         try:
             try:
                 if durable:
                     os.fsync(item.fd)
+                item.changed_ns = os.fstat(item.fd).st_mtime_ns
             finally:
                 os.close(item.fd)
             item.publish()
         except OSError as error:
             item.error = error
-    if not durable:
-        return
+    if durable:
+        _sync_directories(group)
+    _note_all(group)
+
+
+def _sync_directories(group: Sequence[Publication]) -> None:
     for directory in {os.path.dirname(item.final) for item in group if item.published}:
         try:
             _sync_directory(directory)
@@ -112,6 +134,19 @@ def publish_all(group: Sequence[Publication], *, durable: bool) -> None:
             for item in group:
                 if os.path.dirname(item.final) == directory:
                     item.error = item.error or error
+
+
+def _note_all(group: Sequence[Publication]) -> None:
+    noted: dict[Catalogue, list[tuple[Publication, SavedRow]]] = {}
+    for item in group:
+        if item.note is not None and item.error is None:
+            noted.setdefault(item.note.catalogue, []).append((item, item.note.row(item.changed_ns)))
+    for catalogue, pairs in noted.items():
+        try:
+            catalogue.record([row for _, row in pairs])
+        except OmarError as error:
+            for item, _ in pairs:
+                item.error = error
 
 
 def abandon(group: Sequence[Publication]) -> None:
@@ -133,26 +168,34 @@ def _sync_directory(directory: str) -> None:
         os.close(fd)
 
 
-def sweep_parts(directory: Path, before: float) -> None:
-    """Remove part files that were last written before a moment (seconds since the epoch)."""
+def sweep_parts(directory: Path, before: float, *, ranges: bool) -> None:
+    """Remove part files that a killed process left.
+
+    Args:
+        directory: where they are.
+        before: seconds since the epoch; those that were last written later may be in use.
+        ranges: also all part files of ranges, of whatever age; only for who holds the directory against other ranges.
+    """
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            if _PART_NAME.fullmatch(entry.name):
+            if found := _PART_NAME.fullmatch(entry.name):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < before:
+                    if (ranges and found[1]) or entry.stat(follow_symlinks=False).st_mtime < before:
                         os.unlink(entry.path)
 
 
-def beside(final: str) -> str:
+def beside(final: str, *, in_range: bool = False) -> str:
     """Make up a name in the same directory that no other writer makes up."""
     directory, _, name = final.rpartition(os.sep)
     if len(name) > _PART_STEM_LENGTH:
         name = name.encode("utf-8", "surrogateescape")[:_PART_STEM_LENGTH].decode("utf-8", "ignore")
-    return f"{directory}{os.sep}.{name}.{secrets.token_hex(6)}.part"
+    return f"{directory}{os.sep}.{name}.{secrets.token_hex(6)}{'.range' if in_range else ''}.part"
 
 
-def disk_error(error: OSError, final: str) -> OmarError:
+def disk_error(error: OSError | OmarError, final: str) -> OmarError:
     """Give our error for one of the system's."""
+    if isinstance(error, OmarError):
+        return error
     if isinstance(error, FileExistsError):
         return DestinationError(f"{final} was made by somebody else in the meantime: choose another name")
     reason = os.strerror(error.errno) if error.errno is not None else str(error)

@@ -6,8 +6,8 @@ is synced and renamed, and then the directory is synced.  Three decisions shape 
 * A small body is kept in memory and written with one call: opening, hashing and writing 8 KB costs less than a thread
   hop. A large one goes to a worker thread in batches, written and hashed there while the loop receives the next
   batch; one batch is under way per file, so a slow disk slows the network down and memory stays flat.
-* Syncing is grouped: while one group is being synced in a thread, the files that become ready form the next one, and a
-  directory is synced once for all files of a group.
+* Publishing is grouped: while one group is being synced and renamed in a thread, the files that become ready form the
+  next one; a directory is synced once for all files of a group, and the catalogue notes them in one transaction.
 * A cancelled commit is waited for and then undone, so that whoever sees the `CancelledError` finds the final path
   exactly as it was before.
 """
@@ -18,13 +18,13 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from aiomar._threads import Threads, to_the_end
 from aiomar.errors import UsageError
-from aiomar.transfer._publish import Publication, abandon, beside, disk_error, publish_all, sweep_parts
+from aiomar.transfer._publish import Note, Publication, abandon, beside, disk_error, publish_all, sweep_parts
 
 _SMALL = 65_536
 # Two batches per file at most are in memory: one being stored, one being filled.
@@ -51,9 +51,9 @@ class Disk:
         self._busy = False
         self._swept: set[Path] = set()
 
-    def part(self, final: str, *, overwrite: bool, existed: bool) -> PartFile:
+    def part(self, final: str, *, overwrite: bool, existed: bool, in_range: bool = False) -> PartFile:
         """Begin a file; nothing is on disk before the first bytes are."""
-        return PartFile(self, self._threads, final, overwrite=overwrite, existed=existed)
+        return PartFile(self, self._threads, final, overwrite=overwrite, existed=existed, in_range=in_range)
 
     async def publish(self, item: Publication) -> None:
         """Give a finished part file its final name.
@@ -62,23 +62,27 @@ class Disk:
             DiskError: it could not be synced or renamed; the final path is what it was before.
             DestinationError: the file had been made by somebody else in the meantime.
         """
-        if not self._durable:
-            publish_all((item,), durable=False)
-        else:
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((item, done))
-            if not self._busy:
-                self._busy = True
-                asyncio.get_running_loop().call_later(_GATHER, self._start_group)
-            try:
-                await to_the_end(done)
-            except BaseException:
-                item.undo()
-                raise
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((item, done))
+        if not self._busy:
+            self._busy = True
+            loop.call_later(_GATHER, self._start_group)
+        try:
+            await to_the_end(done)
+        except BaseException:
+            await self._undo(item)
+            raise
         if item.error is not None:
-            item.undo()
+            await self._undo(item)
             raise disk_error(item.error, item.final) from item.error
         item.settle()
+
+    async def _undo(self, item: Publication) -> None:
+        try:
+            await self._threads.run(item.undo)
+        except UsageError:  # the client was closed and its threads are gone
+            item.undo()
 
     def _start_group(self) -> None:
         group, self._waiting = self._waiting, []
@@ -98,18 +102,23 @@ class Disk:
                 self._start_group()
 
         try:
-            job = self._threads.start(publish_all, items, durable=True)
+            job = self._threads.start(publish_all, items, durable=self._durable)
         except UsageError:  # the client was closed and its threads are gone
             finish(None)
         else:
             job.add_done_callback(finish)
 
-    async def sweep(self, directory: Path) -> None:
-        """Remove part files that a killed process left, once per directory; younger ones may be in use."""
-        if directory in self._swept:
+    async def sweep(self, directory: Path, *, ranges: bool = False) -> None:
+        """Remove part files that a killed process left, once per directory; younger ones may be in use.
+
+        Args:
+            directory: where they are.
+            ranges: also all of ranges, and again: no other range is under way there.
+        """
+        if directory in self._swept and not ranges:
             return
         self._swept.add(directory)
-        await self._threads.run(sweep_parts, directory, time.time() - _ORPHAN_AGE)
+        await self._threads.run(sweep_parts, directory, time.time() - _ORPHAN_AGE, ranges=ranges)
 
 
 class PartFile:
@@ -121,14 +130,18 @@ class PartFile:
         final: the final path.
         overwrite: whether an old file may be replaced.
         existed: whether there is one.
+        in_range: whether it belongs to a range, which holds its directory against other processes.
     """
 
-    def __init__(self, disk: Disk, threads: Threads, final: str, *, overwrite: bool, existed: bool) -> None:
+    def __init__(
+        self, disk: Disk, threads: Threads, final: str, *, overwrite: bool, existed: bool, in_range: bool
+    ) -> None:
         self._disk = disk
         self._threads = threads
         self._final = final
         self._overwrite = overwrite
         self._existed = existed
+        self._in_range = in_range
         self._part: str | None = None
         self._fd = -1
         self._batch: list[bytes] = []
@@ -154,8 +167,11 @@ class PartFile:
             except OSError as error:
                 raise disk_error(error, self._final) from error
 
-    async def commit(self) -> str:
+    async def commit(self, note: Callable[[str, int], Note] | None = None) -> str:
         """Give the file its final name, with everything that was written.
+
+        Args:
+            note: makes the catalogue's note from sha256 and size; `None` where none is kept.
 
         Returns:
             The sha256 of its bytes, in hexadecimal.
@@ -173,12 +189,13 @@ class PartFile:
                 await self._stored()
         except OSError as error:
             raise disk_error(error, self._final) from error
+        sha256 = digest.hexdigest()
         fd, self._fd = self._fd, -1
         await self._disk.publish(
-            Publication(fd=fd, part=part, final=self._final, overwrite=self._overwrite, existed=self._existed)
+            Publication(fd, part, self._final, self._overwrite, self._existed, note and note(sha256, self.size))
         )
         self._part = None
-        return digest.hexdigest()
+        return sha256
 
     async def discard(self) -> None:
         """Leave nothing behind; after a commit there is nothing to do."""
@@ -198,7 +215,7 @@ class PartFile:
     def _open(self) -> tuple[str, hashlib._Hash]:
         """Make the part file and begin its hash, unless that is done."""
         if self._part is None or self._digest is None:
-            part = beside(self._final)
+            part = beside(self._final, in_range=self._in_range)
             self._fd = os.open(part, _NEW_FILE, 0o600)
             self._part = part
             self._digest = hashlib.sha256()

@@ -26,6 +26,7 @@ from aiomar import (
 from aiomar._retry import Waiting
 from aiomar.testing import OmarServer, Raw
 from aiomar.transfer import Selections
+from aiomar.transfer._catalogue_file import FOLDER
 
 DAY = dt.date(2026, 1, 1)
 METER = Meter("1001")
@@ -101,9 +102,11 @@ def cookies(server: OmarServer, *kinds: str) -> list[str | None]:
 
 
 def on_disk(directory: Path) -> dict[str, bytes]:
-    """Give everything below a directory, hidden files included."""
+    """Give everything below a directory, hidden files included, but not the catalogue."""
     return {
-        path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.parent.name != FOLDER
     }
 
 
@@ -122,7 +125,7 @@ def once(config: OmarConfig) -> OmarConfig:
 
 @attrs.define
 class Clock:
-    """A clock that stands still until it is told, and a sleep that moves it and notes how long."""
+    """A clock that stands still until it is told; in a sleepless loop sleeps move it, and it notes how long."""
 
     now: float = 1_000.0
     step: float = 0.0
@@ -132,20 +135,23 @@ class Clock:
         self.now += self.step
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Let the time pass."""
         self.slept.append(seconds)
         self.now += seconds
 
     def waiting(self, random: Callable[[], float] = lambda: 1.0) -> Waiting:
-        """Give the effects of waiting, with the longest jitter unless told otherwise."""
-        return Waiting(sleep=self.sleep, random=random, clock=self)
+        """Give chance and time, with the longest jitter unless told otherwise."""
+        return Waiting(random=random, clock=self)
 
 
-def give_downloads(client: OmarClient, waiting: Waiting) -> None:
-    """Let the downloads of a client wait on another clock."""
+def give_waiting(client: OmarClient, waiting: Waiting) -> None:
+    """Let downloads, logins and the breaker of a client go by another clock."""
     parts = client._ready()
     parts.downloader = attrs.evolve(parts.downloader, waiting=waiting)
+    parts.session._opener = attrs.evolve(parts.session._opener, waiting=waiting)
+    breaker = parts.session._breaker
+    breaker.logins.clock = breaker.sessions.clock = waiting.clock
 
 
 async def until(condition: Callable[[], bool]) -> None:

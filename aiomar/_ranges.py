@@ -1,0 +1,274 @@
+"""A range from its plan to its report: what is there already, what is fetched, and who holds the directory meanwhile.
+
+The catalogue of the directory is open, and its lock held, for as long as the range is under way.  Jobs are looked up in
+it in batches before they reach the workers: a file that stands costs no worker, no place and no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, closing
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+
+from aiomar._downloads import Destination, Downloader, Wanted
+from aiomar._operations import Operations
+from aiomar._threads import Threads
+from aiomar.errors import DiskError
+from aiomar.protocol import Span, file_name
+from aiomar.transfer import (
+    Batch,
+    Catalogue,
+    Disk,
+    DownloadJob,
+    DownloadReused,
+    Entry,
+    Event,
+    FailedDownload,
+    FailedRow,
+    Job,
+    Plan,
+    RangeFinished,
+    RangePlan,
+    RangeReport,
+    RangeRequest,
+    RangeStarted,
+    Run,
+    SavedFile,
+    Selections,
+    Terms,
+    real_directory,
+)
+
+Outcome: TypeAlias = SavedFile | FailedDownload
+
+_log = logging.getLogger("aiomar")
+# More workers than places: while some wait for a disk or for their next attempt, the others use the network.
+_WORKERS_PER_PLACE = 2
+# Jobs that are looked up together while all of them turn out to be there.
+_MOST_TOGETHER = 1024
+# Files of a report that are kept in memory; of more, the report is a sequence over the catalogue.
+_FEW = 4096
+_FAILURES_TOGETHER = 64
+# How long closing waits for ranges; they end within a few turns of the loop unless a disk hangs.
+_PATIENCE = 5.0
+
+
+@attrs.define(kw_only=True)
+class Ranges:
+    """Carries out ranges for a client.
+
+    Args:
+        places: downloads under way at once.
+        origin: where data come from; files of another origin are never reused.
+        downloader: fetches single files.
+        disk: where they go.
+        threads: where the catalogue is waited for.
+        operations: refuses new work when the client closes.
+        notify: tells the observer; `None` if there is none.
+    """
+
+    places: int
+    origin: str
+    downloader: Downloader
+    disk: Disk
+    threads: Threads
+    operations: Operations
+    notify: Callable[[Event], None] | None
+    _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _catalogues: set[Catalogue] = attrs.field(factory=set, init=False)
+
+    async def iterate(self, selections: Selections, request: RangeRequest, directory: Path) -> AsyncGenerator[Outcome]:
+        """Carry out a range, giving each outcome as it comes."""
+        async with (
+            self._held(directory) as catalogue,
+            aclosing(self._outcomes(selections, request, directory, catalogue)) as outcomes,
+        ):
+            async for outcome in outcomes:
+                yield outcome
+
+    async def report(self, selections: Selections, request: RangeRequest, directory: Path) -> RangeReport:
+        """Carry out a range and say what became of it."""
+        started = time.monotonic()
+        files: list[SavedFile] = []
+        failures: list[FailedDownload] = []
+        async with (
+            self._held(directory) as catalogue,
+            aclosing(self._outcomes(selections, request, directory, catalogue)) as outcomes,
+        ):
+            async for outcome in outcomes:
+                if isinstance(outcome, FailedDownload):
+                    failures.append(outcome)
+                else:
+                    files.append(outcome)
+        return RangeReport(tuple(files), tuple(failures), time.monotonic() - started)
+
+    async def plan(self, selections: Selections, request: RangeRequest, directory: Path) -> RangePlan:
+        """Say what a range would do; nothing is sent and nothing is written."""
+        jobs: list[DownloadJob] = []
+        with closing(Plan(selections, request)) as plan:
+            catalogue = await self.threads.run(Catalogue.read, directory)
+            try:
+                while some := await plan.take(_MOST_TOGETHER):
+                    known = await self._known(catalogue, some, request)
+                    jobs += [
+                        DownloadJob(
+                            job.selection, job.span.start, job.span.end, directory / job.name, reused=file is not None
+                        )
+                        for job, file in zip(some, known, strict=True)
+                    ]
+            finally:
+                if catalogue is not None:
+                    await self.threads.run(catalogue.close)
+        return RangePlan(tuple(jobs))
+
+    async def aclose(self) -> None:
+        """End the ranges that are under way and let their directories go."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_PATIENCE)
+        for catalogue in self._catalogues.copy():
+            await self._let_go(catalogue)
+
+    @asynccontextmanager
+    async def _held(self, directory: Path) -> AsyncIterator[Catalogue]:
+        """Hold a directory against other processes, with its catalogue open."""
+        self.operations.check()
+        catalogue = await self.threads.run(Catalogue.open, directory)
+        self._catalogues.add(catalogue)
+        try:
+            await self.disk.sweep(directory, ranges=catalogue.first)
+            yield catalogue
+        finally:
+            await self._let_go(catalogue)
+
+    async def _let_go(self, catalogue: Catalogue) -> None:
+        if catalogue in self._catalogues:
+            self._catalogues.discard(catalogue)
+            await self.threads.run(catalogue.close)
+
+    async def _outcomes(
+        self, selections: Selections, request: RangeRequest, directory: Path, catalogue: Catalogue
+    ) -> AsyncGenerator[Outcome]:
+        started = time.monotonic()
+        files = reused = failures = size = 0
+        failed: list[FailedDownload] = []
+        self._tell(
+            RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
+        )
+        with closing(Plan(selections, request)) as plan:
+            run = Run(
+                self._taker(plan, request, catalogue),
+                self._fetcher(request, directory, catalogue),
+                workers=self.places * _WORKERS_PER_PLACE,
+            )
+            async with aclosing(run.outcomes(self._own)) as outcomes:
+                async for outcome in outcomes:
+                    if isinstance(outcome, SavedFile):
+                        files += 1
+                        if outcome.reused:
+                            reused += 1
+                        else:
+                            size += outcome.size
+                    else:
+                        failures += 1
+                        failed.append(outcome)
+                        if len(failed) == _FAILURES_TOGETHER:
+                            await self._note(catalogue, failed)
+                    yield outcome
+                await self._note(catalogue, failed)
+        self._tell(RangeFinished(files, failures, size, time.monotonic() - started, reused))
+
+    def _taker(
+        self, plan: Plan, request: RangeRequest, catalogue: Catalogue
+    ) -> Callable[[], Awaitable[Batch[Job, Outcome] | None]]:
+        """Give what takes jobs from the plan and sorts out those whose file is there already."""
+        few = self.places * _WORKERS_PER_PLACE
+        together = few
+
+        async def take() -> Batch[Job, Outcome] | None:
+            nonlocal together
+            jobs = await plan.take(together)
+            if not jobs:
+                return None
+            known = await self._known(catalogue, jobs, request)
+            done = [file for file in known if file is not None]
+            if self.notify:
+                for file in done:
+                    self.notify(DownloadReused(file))
+            together = min(2 * together, _MOST_TOGETHER) if len(done) == len(jobs) else few
+            return Batch(done, [job for job, file in zip(jobs, known, strict=True) if file is None])
+
+        return take
+
+    async def _known(
+        self, catalogue: Catalogue | None, jobs: Sequence[Job], request: RangeRequest
+    ) -> Sequence[SavedFile | None]:
+        if catalogue is None or not request.resume:
+            return [None] * len(jobs)
+        return await self.threads.run(
+            catalogue.known,
+            [Entry(job.name, job.selection, job.span.start, job.span.end) for job in jobs],
+            self._terms(request),
+            max_age=request.max_age,
+            allow_unverified=request.allow_unverified,
+            now=dt.datetime.now(dt.UTC),
+        )
+
+    def _terms(self, request: RangeRequest) -> Terms:
+        return Terms(origin=self.origin, file_format=request.file_format, time_type=request.time_type)
+
+    def _fetcher(
+        self, request: RangeRequest, directory: Path, catalogue: Catalogue
+    ) -> Callable[[Job], Awaitable[Outcome]]:
+        wanted = Wanted(
+            file_format=request.file_format,
+            time_type=request.time_type,
+            allow_unverified=request.allow_unverified,
+        )
+        destination = Destination(
+            directory=directory, real=real_directory(directory), overwrite=True, catalogue=catalogue
+        )
+
+        async def fetch(job: Job) -> Outcome:
+            return await self.downloader.save(job, wanted, destination)
+
+        return fetch
+
+    async def _note(self, catalogue: Catalogue, failed: list[FailedDownload]) -> None:
+        """Note failures; they are for people, so a catalogue that cannot take them does not end a range."""
+        now = dt.datetime.now(dt.UTC)
+        rows = [_failed_row(failure, self.origin, now) for failure in failed]
+        failed.clear()
+        try:
+            await self.threads.run(catalogue.record_failures, rows)
+        except DiskError:
+            _log.warning("failures could not be noted in the catalogue; they are reported all the same", exc_info=True)
+
+    def _own(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, event: Event) -> None:
+        if self.notify:
+            self.notify(event)
+
+
+def _failed_row(failure: FailedDownload, origin: str, now: dt.datetime) -> FailedRow:
+    span = Span(failure.start, failure.end)
+    terms = Terms(origin=origin, file_format=failure.file_format, time_type=failure.time_type)
+    name = file_name(failure.selection, span, file_format=failure.file_format, time_type=failure.time_type)
+    return FailedRow(
+        entry=Entry(name, failure.selection, failure.start, failure.end),
+        terms=terms,
+        error=str(failure.error),
+        attempts=failure.attempts,
+        failed_at=now,
+    )

@@ -1,0 +1,295 @@
+"""What is on disk: one row per file of a range, by which a later run knows what it need not fetch again.
+
+A row is written only after its file is durable under its final name, so a crash repeats work and never claims it.
+Everything here blocks and runs in a worker thread; one connection takes one thread at a time.  Reading is built for
+ranges of a hundred thousand files: a few hundred names a statement, one `os.stat` a file, values made by position.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self, TypeVar
+
+from aiomar._process_lock import ProcessLock
+from aiomar.errors import DestinationError
+from aiomar.transfer._catalogue_file import (
+    Stamp,
+    connect_to_read,
+    connect_to_write,
+    damaged,
+    lock_directory,
+    read_stamp,
+    translated,
+)
+from aiomar.transfer._catalogue_rows import (
+    CHUNK,
+    FILES_AFTER,
+    FILES_BY_ID,
+    FORGET,
+    IDS,
+    KNOWN,
+    RECORD,
+    RECORD_FAILURE,
+    Entry,
+    FailedRow,
+    Row,
+    SavedRow,
+    Terms,
+    failed_values,
+    known_file,
+    recorded_file,
+    saved_values,
+    stands,
+)
+from aiomar.transfer._results import SavedFile
+
+_T = TypeVar("_T")
+_NO_TIME = dt.timedelta()
+
+
+class Catalogue:
+    """The catalogue of one directory; made by `open` or `read`, ended by `close` or the end of ``with``."""
+
+    def __init__(
+        self, directory: Path, connection: sqlite3.Connection, *, lock: ProcessLock | None, stamp: Stamp | None
+    ) -> None:
+        self._directory = directory
+        self._connection = connection
+        self._lock = lock
+        self._stamp = stamp
+        self._turn = threading.Lock()
+
+    @property
+    def first(self) -> bool:
+        """Whether no other range of this process had the directory when this one began."""
+        return self._lock is not None and self._lock.first
+
+    @classmethod
+    def open(cls, directory: Path, *, lock: ProcessLock | None = None) -> Self:
+        """Open for writing, making what is missing; holds the directory for this process until `close`.
+
+        Args:
+            directory: of the files; it must exist.
+            lock: its lock, where the caller has it already; given back by `close`.
+
+        Raises:
+            DestinationError: another process holds the directory, or the catalogue cannot be used.
+        """
+        lock = lock or lock_directory(directory)
+        try:
+            return cls(directory, connect_to_write(directory), lock=lock, stamp=None)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """Open for looking only, also while another process writes; `None` if there is no catalogue.
+
+        Raises:
+            DestinationError: the catalogue cannot be used.
+        """
+        found = connect_to_read(directory)
+        return cls(directory, found[0], lock=None, stamp=found[1]) if found else None
+
+    def known(
+        self,
+        entries: Sequence[Entry],
+        terms: Terms,
+        *,
+        max_age: dt.timedelta | None,
+        allow_unverified: bool,
+        now: dt.datetime,
+    ) -> list[SavedFile | None]:
+        """Find the files that need not be fetched again: their row matches the request, and size and mtime stand.
+
+        Args:
+            entries: what is asked for.
+            terms: what it has in common.
+            max_age: how long ago a file may have been fetched; also never in the future then.
+            allow_unverified: take files whose completeness nothing proves.
+            now: aware.
+
+        Raises:
+            DestinationError: the catalogue is damaged.
+            DiskError: it cannot be read.
+        """
+        beginning = f"{self._directory}{os.sep}"
+        found: list[SavedFile | None] = []
+        for chunk in _chunks(entries):
+            rows = self._select(KNOWN, [entry.name for entry in chunk], *terms.words)
+            by_name = {row[0]: row for row in rows}
+            with self._understood():
+                for entry in chunk:
+                    row = by_name.get(entry.name)
+                    file = known_file(row, entry, terms, self._directory) if row else None
+                    good = (
+                        row
+                        and file
+                        and (allow_unverified or file.completeness != "unverified")
+                        and (max_age is None or _NO_TIME <= now - file.fetched_at <= max_age)
+                        and stands(beginning + entry.name, row[1], row[2])
+                    )
+                    found.append(file if good else None)
+        return found
+
+    def record(self, saved: Sequence[SavedRow]) -> None:
+        """Write rows for files that are durable, all or none; what another content replaces goes into the history.
+
+        Raises:
+            DiskError: they could not be written.
+        """
+        self._write(RECORD, [saved_values(row) for row in saved])
+
+    def record_failures(self, failed: Sequence[FailedRow]) -> None:
+        """Note failures, all or none; what a row says about a file that is there stays.
+
+        Raises:
+            DiskError: they could not be written.
+        """
+        self._write(RECORD_FAILURE, [failed_values(row) for row in failed])
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Take back what rows say about files whose commit was undone; they count as not fetched.
+
+        Raises:
+            DiskError: it could not be written.
+        """
+        self._write(FORGET, [(name,) for name in names])
+
+    def ids(self, names: Sequence[str]) -> list[int]:
+        """Give the row ids of files.
+
+        Raises:
+            DestinationError: the catalogue has no file of one of the names.
+            DiskError: it cannot be read.
+        """
+        return [self._there(found, name) for name, found in self._ids(names)]
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Give those of the names that the catalogue has no file of.
+
+        Raises:
+            DiskError: it cannot be read.
+        """
+        return [name for name, found in self._ids(names) if found is None]
+
+    def files(self, ids: Sequence[int], reused: Sequence[int]) -> list[SavedFile]:
+        """Give files as their rows are now.
+
+        Args:
+            ids: of their rows.
+            reused: for each, whether it is to be called reused.
+
+        Raises:
+            DestinationError: one of them is gone, or the catalogue is damaged.
+            DiskError: it cannot be read.
+        """
+        files: list[SavedFile] = []
+        for number, chunk in enumerate(_chunks(ids)):
+            rows = {row[0]: row for row in self._select(FILES_BY_ID, chunk)}
+            first = number * CHUNK
+            with self._understood():
+                for key, mark in zip(chunk, reused[first : first + CHUNK], strict=True):
+                    files.append(
+                        recorded_file(self._there(rows.get(key), f"row {key}"), self._directory, reused=bool(mark))
+                    )
+        return files
+
+    def all_files(self) -> Iterator[SavedFile]:
+        """Give every file that the catalogue claims, in the order in which they first came.
+
+        Raises:
+            DestinationError: the catalogue is damaged.
+            DiskError: it cannot be read.
+        """
+        last = 0
+        while rows := self._all(FILES_AFTER, [last]):
+            last = rows[-1][0]
+            with self._understood():
+                files = [recorded_file(row, self._directory, reused=False) for row in rows]
+            yield from files
+
+    def close(self) -> None:
+        """End it and let the directory go; SQLite brings its log home."""
+        with self._turn:
+            try:
+                self._connection.close()
+            finally:
+                if self._lock is not None:
+                    self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ids(self, names: Sequence[str]) -> Iterator[tuple[str, int | None]]:
+        for chunk in _chunks(names):
+            found: dict[str, int] = dict(self._select(IDS, chunk))
+            for name in chunk:
+                yield name, found.get(name)
+
+    def _there(self, found: _T | None, what: str) -> _T:
+        if found is None:
+            raise DestinationError(
+                f"the catalogue of {self._directory} has no file for {what} any more: run the range again"
+            )
+        return found
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Say that a row holds what no version of aiomar wrote."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged(self._directory, f"a row cannot be understood: {error}") from error
+
+    def _select(self, statement: str, keys: Sequence[object], *before: object) -> list[Row]:
+        return self._all(f"{statement} ({','.join('?' * len(keys))})", [*before, *keys])
+
+    def _all(self, statement: str, parameters: Sequence[object]) -> list[Row]:
+        with self._turn, translated(self._directory):
+            while True:
+                try:
+                    rows = self._connection.execute(statement, parameters).fetchall()
+                except sqlite3.DatabaseError:
+                    if self._still():
+                        raise
+                else:
+                    if self._still():
+                        return rows
+
+    def _still(self) -> bool:
+        """Whether what was just read holds; if a writer came in the meantime, look again beside it."""
+        if self._stamp is None or self._stamp == read_stamp(self._directory):
+            return True
+        found = connect_to_read(self._directory)
+        self._connection.close()
+        self._connection, self._stamp = self._there(found, "anything")
+        return False
+
+    def _write(self, statement: str, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        with self._turn, translated(self._directory):
+            execute = self._connection.execute
+            execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(statement, rows)
+                execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite takes back some failed transactions by itself
+                    execute("ROLLBACK")
+                raise
+
+
+def _chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (values[first : first + CHUNK] for first in range(0, len(values), CHUNK))
