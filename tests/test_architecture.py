@@ -18,12 +18,14 @@ SOURCES = sorted((ROOT / "aiomar").rglob("*.py"))
 EVERYTHING = [path for top in ("aiomar", "benchmarks", "docs", "tests") for path in sorted((ROOT / top).rglob("*.py"))]
 
 CORE = {"_types", "errors", "protocol"}
-SHARED = CORE | {"_checks", "_threads"}
-BELOW = SHARED | {"transport", "transfer", "submissions", "_config", "_operations", "_retry", "_session"}
+SHARED = CORE | {"_checks", "_process_lock", "_threads"}
+BELOW = SHARED | {"transport", "transfer", "submissions"}
+BELOW |= {"_breaker", "_config", "_login", "_operations", "_retry", "_session"}
 CLIENT = BELOW | {"_downloads", "_uploads", "_version"}
 MAY_IMPORT = {
     "_types": set[str](),
     "_threads": {"errors"},
+    "_process_lock": set[str](),
     "_version": set[str](),
     "errors": set[str](),
     "_checks": {"errors"},
@@ -34,8 +36,10 @@ MAY_IMPORT = {
     "formats": CORE,
     "_config": SHARED | {"transport", "transfer"},
     "_operations": {"errors"},
+    "_breaker": {"errors", "protocol"},
     "_retry": SHARED | {"transfer"},
-    "_session": SHARED | {"transport", "transfer", "_config", "_retry"},
+    "_login": SHARED | {"transport", "transfer", "_breaker", "_retry"},
+    "_session": SHARED | {"transport", "transfer", "_breaker", "_config", "_login", "_retry"},
     "_downloads": BELOW,
     "_uploads": BELOW,
     "_assembly": CLIENT,
@@ -60,6 +64,13 @@ DOORS = {
         "aiomar/testing/*.py",
     ),
     "yarl": ("aiomar/transport/_aiohttp.py", "aiomar/transport/_lean.py", "aiomar/testing/*.py"),
+    "filelock": ("aiomar/_process_lock.py",),
+    "sqlite3": (
+        "aiomar/transfer/_catalogue.py",
+        "aiomar/transfer/_catalogue_file.py",
+        "aiomar/transfer/_plan.py",  # which selections were met before
+    ),
+    "stamina": ("aiomar/_retry.py",),
     "selectolax": ("aiomar/protocol/_pages.py",),
     "cryptography": ("aiomar/transport/_identity*.py", "aiomar/transport/_key_files.py", "aiomar/testing/*.py"),
     "trustme": ("aiomar/testing/*.py",),

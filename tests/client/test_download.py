@@ -276,7 +276,7 @@ async def test_an_empty_body_is_not_data(
 ) -> None:
     """No bytes at all is an error in each framing, also with ``allow_unverified``."""
     body = b"0\r\n\r\n" if "Transfer-Encoding: chunked" in headers else b""
-    omar_server.script(*[raw(body, *headers) for _ in range(3)])
+    omar_server.script(*[raw(body, *headers) for _ in range(2)])
     with untouched(tmp_path), pytest.raises(EmptyBodyError):
         await fetch(omar_client, tmp_path, allow_unverified=True)
 
@@ -364,7 +364,7 @@ async def test_allowing_unverified_changes_nothing_else(
         await fetch(omar_client, tmp_path, name="y.csv", allow_unverified=True)
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 async def test_a_busy_server_is_asked_again(
     status: int, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
 ) -> None:

@@ -1,14 +1,19 @@
-"""The policy of repeats as a table of steps, and what a server's ``Retry-After`` does to it."""
+"""The loop around attempts: the policy's arithmetic, the ways out of the loop, and what an outage costs on the wire.
+
+What a server does and what comes of it stands in the table of ``test_retry_steps.py``.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
-from email.utils import format_datetime
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
 import pytest
+import stamina
 
 from aiomar import (
     CertificateRejectedError,
@@ -19,153 +24,203 @@ from aiomar import (
     ExchangeError,
     Hint,
     LoginError,
+    Meter,
     OmarClient,
     OmarConfig,
+    OmarError,
     RetryPolicy,
     StatusError,
     TruncatedBodyError,
     UnexpectedPageError,
 )
-from aiomar._retry import with_retries
-from aiomar.testing import OmarServer, Status
-from tests.client.helpers import Clock, fetch, give_downloads, sent
+from aiomar._retry import GivenUpError, with_retries
+from aiomar.testing import Disconnect, Fault, OmarServer, Status
+from aiomar.transfer import RetryBudget
+from tests.client.helpers import Clock, fetch, fetch_range, give_waiting, until
+from tests.support.sleepless import run
 
 LOST = ConnectError("lost")
 BUSY = StatusError("busy", status=503, hint=Hint.RETRY)
+BROKEN = StatusError("broken", status=500, hint=Hint.RETRY)
 CUT = TruncatedBodyError("cut", received=1, expected=2)
 UNPROVEN = TruncatedBodyError("unproven", received=1, expected=None, hint=Hint.NEVER)
 LATE = DeadlineError("late", phase="read")
+DRIP = DeadlineError("drip", phase="rate")
 EMPTY = EmptyBodyError("empty")
 GONE = StatusError("gone", status=404)
 PAGE = UnexpectedPageError("page", title="", excerpt="")
 NO = LoginError("no")
 REFUSED = CertificateRejectedError("refused", side="client")
 PERHAPS = CertificateRejectedError("perhaps", side="client", certain=False, hint=Hint.RETRY)
-
-
-def asked(seconds: float) -> StatusError:
-    """Make the error of a server that asks for a wait."""
-    return StatusError("busy", status=503, retry_after=seconds, hint=Hint.RETRY)
-
-
-@attrs.frozen
-class Step:
-    """One case: how attempts end, and the waits and the number of attempts that must come of it."""
-
-    id: str
-    errors: Sequence[ExchangeError]
-    waits: Sequence[float]
-    attempts: int
-    good: bool
-    policy: RetryPolicy = attrs.field(factory=RetryPolicy)
-    random: float = 1.0
-    deadline: float | None = None
-
-
-STEPS = [
-    Step("at once", [], [], 1, good=True),
-    Step("second attempt", [LOST], [0.5], 2, good=True),
-    Step("third attempt", [LOST, BUSY], [0.5, 1.0], 3, good=True),
-    Step("three and no more", [CUT, LATE, EMPTY], [0.5, 1.0], 3, good=False),
-    Step("full jitter", [LOST, LOST], [0.125, 0.25], 3, good=True, random=0.25),
-    Step("no jitter left", [LOST, LOST], [0.0, 0.0], 3, good=True, random=0.0),
-    Step("a single attempt", [LOST], [], 1, good=False, policy=RetryPolicy(attempts=1)),
-    Step(
-        "waits double up to the longest",
-        [LOST] * 5,
-        [4.0, 8.0, 10.0, 10.0, 10.0],
-        6,
-        good=True,
-        policy=RetryPolicy(attempts=6, first_wait=4.0, longest_wait=10.0),
-    ),
-    Step(
-        "many attempts do not overflow", [LOST] * 2000, [20.0] * 5, 2001, good=True, policy=RetryPolicy(attempts=2001)
-    ),
-    Step("Retry-After is a lower bound", [asked(7.0)], [7.0], 2, good=True),
-    Step("jitter may be longer than Retry-After", [asked(0.1)], [0.5], 2, good=True),
-    Step("Retry-After is capped", [asked(9_999.0)], [60.0], 2, good=True),
-    Step("with a cap of its own", [asked(9.0)], [3.0], 2, good=True, policy=RetryPolicy(retry_after_cap=3.0)),
-    Step("the cap does not shorten jitter", [asked(9.0)], [0.5], 2, good=True, policy=RetryPolicy(retry_after_cap=0.0)),
-    *(Step(f"never {error}", [error], [], 1, good=False) for error in (GONE, PAGE, NO, REFUSED, UNPROVEN)),
-    Step("no after yes", [LOST, GONE], [0.5], 2, good=False),
-    Step("a refusal that may be one is tried once more", [PERHAPS, PERHAPS], [0.5], 2, good=False),
-    Step("the deadline forbids the wait", [LOST, LOST], [0.5], 2, good=False, deadline=1.2),
-    Step("the deadline allows the wait", [LOST, LOST], [0.5, 1.0], 3, good=True, deadline=1.6),
-]
-
-
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
-async def test_steps(step: Step) -> None:
-    """Given errors lead to these waits, this number of attempts, and the last error or the result."""
-    clock = Clock(now=0.0)
-    numbers: list[int] = []
-    told: list[tuple[str, int, float]] = []
-
-    async def attempt(number: int) -> str:
-        numbers.append(number)
-        if number <= len(step.errors):
-            raise step.errors[number - 1]
-        return "done"
-
-    call = with_retries(
-        attempt,
-        policy=step.policy,
-        waiting=clock.waiting(lambda: step.random),
-        deadline=step.deadline,
-        on_retry=lambda error, number, wait: told.append((str(error), number, wait)),
-    )
-    if step.good:
-        assert await call == "done"
-    else:
-        with pytest.raises(ExchangeError) as caught:
-            await call
-        assert caught.value is step.errors[step.attempts - 1]
-    assert numbers == list(range(1, step.attempts + 1))
-    assert clock.slept[-len(step.waits) :] == list(step.waits)
-    assert len(clock.slept) == step.attempts - 1
-    assert told == [(str(step.errors[at]), at + 1, wait) for at, wait in enumerate(clock.slept)]
-
-
-async def test_what_is_no_exchange_is_not_repeated() -> None:
-    """A mistake in a program comes out at once, as it is."""
-    clock = Clock()
-
-    async def attempt(_: int) -> None:
-        raise ValueError("mine")
-
-    with pytest.raises(ValueError, match="mine"):
-        await with_retries(
-            attempt, policy=RetryPolicy(), waiting=clock.waiting(), deadline=None, on_retry=lambda *_: None
-        )
-    assert clock.slept == []
+METERS = [Meter(str(number)) for number in range(1001, 1061)]
 
 
 @pytest.mark.parametrize(
-    ("header", "wait"),
+    ("error", "attempts"),
     [
-        (7, 7.0),
-        ("120", 60.0),
-        ("99999999999999999999", 0.001),
-        ("-5", 0.001),
-        ("1e3", 0.001),
-        ("\u0667".encode().decode("latin-1"), 0.001),
-        ("soon", 0.001),
-        ("", 0.001),
-        (format_datetime(dt.datetime(2000, 1, 1, tzinfo=dt.UTC), usegmt=True), 0.001),
-        (format_datetime(dt.datetime(2099, 1, 1, tzinfo=dt.UTC), usegmt=True), 60.0),
+        *((error, 7) for error in (LOST, BUSY, CUT, LATE)),
+        *((error, 2) for error in (BROKEN, DRIP, EMPTY, PERHAPS)),
+        *((error, 1) for error in (GONE, PAGE, NO, REFUSED, UNPROVEN)),
     ],
+    ids=str,
 )
-async def test_retry_after_on_the_wire(
-    header: int | str, wait: float, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
-) -> None:
-    """Seconds and dates are honoured up to the cap; nonsense is as if the server had not asked."""
-    omar_server.script(Status(503, retry_after=header))
+def test_how_often_an_error_is_tried(error: ExchangeError, attempts: int) -> None:
+    """What may pass up to the policy's attempts, what will most likely stay twice, the rest once."""
+    policy = RetryPolicy(attempts=7)
+    number = 1
+    while policy.wait_before_next(error, number, lambda: 1.0) is not None:
+        number += 1
+    assert number == attempts
+
+
+def test_many_attempts_do_not_overflow() -> None:
+    """However often something is tried, the wait is bounded."""
+    policy = RetryPolicy(attempts=10_000)
+    assert policy.wait_before_next(LOST, 9_999, lambda: 1.0) == 20.0
+
+
+@attrs.define
+class Attempts:
+    """Ends as it is told, then well; notes what it and its observer are given."""
+
+    errors: list[BaseException]
+    numbers: list[int] = attrs.field(factory=list)
+    told: list[tuple[str, int, float]] = attrs.field(factory=list)
+
+    async def __call__(self, number: int) -> str:
+        """End as told."""
+        self.numbers.append(number)
+        if number <= len(self.errors):
+            raise self.errors[number - 1]
+        return "done"
+
+    async def go(self, clock: Clock) -> str:
+        """Carry it out under the usual policy."""
+        return await with_retries(
+            self,
+            policy=RetryPolicy(),
+            budget=RetryBudget(),
+            waiting=clock.waiting(),
+            deadline=None,
+            on_retry=lambda error, number, wait: self.told.append((str(error), number, wait)),
+        )
+
+
+def test_the_observer_is_told_before_each_wait() -> None:
+    """Error, attempt and wait, in their order, and nothing about the attempt that is good."""
+    clock, attempts = Clock(), Attempts([LOST, BUSY])
+    assert run(clock, attempts.go(clock)) == "done"
+    assert attempts.told == [("lost", 1, 0.5), ("busy", 2, 1.0)]
+    assert attempts.numbers == [1, 2, 3]
+    assert clock.slept == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("errors", [[], [LOST], [LOST, BUSY]], ids=repr)
+@pytest.mark.parametrize("last", [ValueError("mine"), asyncio.CancelledError(), GivenUpError(NO)], ids=repr)
+async def test_what_is_no_exchange_is_not_repeated(errors: list[BaseException], last: BaseException) -> None:
+    """A mistake in a program, a cancellation and what was given up elsewhere come out as they are, from any attempt."""
+    attempts = Attempts([*errors, last])
+    with stamina.set_testing(True, attempts=3), pytest.raises(BaseException) as caught:  # noqa: PT011 - the very object is looked at
+        await attempts.go(Clock())
+    assert caught.value is (NO if isinstance(last, GivenUpError) else last)
+    assert len(attempts.told) == len(errors)
+
+
+async def test_a_wait_can_be_cancelled() -> None:
+    """A cancellation in the middle of a wait ends it at once."""
+    attempts = Attempts([LOST])
+    task = asyncio.create_task(attempts.go(Clock()))
+    await until(lambda: bool(attempts.told))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert attempts.numbers == [1]
+
+
+def test_causes_are_kept() -> None:
+    """The last error comes out itself, with the cause that it had."""
+    clock, last = Clock(), ConnectError("last")
+    last.__cause__ = OSError("deep")
+    attempts = Attempts([LOST, BUSY, last])
+    with pytest.raises(ConnectError) as caught:
+        run(clock, attempts.go(clock))
+    assert caught.value is last
+    assert isinstance(last.__cause__, OSError)
+
+
+async def test_the_switches_of_stamina_are_heeded() -> None:
+    """A program's tests can do without repeats, or without their waits."""
+    stamina.set_active(False)
+    try:
+        with pytest.raises(ConnectError):
+            await Attempts([LOST]).go(Clock())
+    finally:
+        stamina.set_active(True)
+    with stamina.set_testing(True, attempts=10, cap=True):
+        assert await Attempts([LOST, BUSY]).go(Clock()) == "done"
+
+
+def test_what_stamina_logs_is_ours_to_show(caplog: pytest.LogCaptureFixture) -> None:
+    """One record for each wait, with the text of our error and nothing that was passed around."""
     clock = Clock()
+    with caplog.at_level(logging.WARNING, "stamina"):
+        run(clock, Attempts([LOST]).go(clock))
+    (record,) = [vars(record) for record in caplog.records if record.name == "stamina"]
+    assert record["stamina.caused_by"] == "ConnectError('lost')"
+    assert record["stamina.args"] == ()
+    assert record["stamina.kwargs"] == {}
+
+
+async def many(call: Callable[[int], Awaitable[object]], count: int = 100) -> list[object]:
+    """Make many calls at once."""
+    return await asyncio.gather(*(call(number) for number in range(count)), return_exceptions=True)
+
+
+@pytest.mark.parametrize("fault", [Disconnect(times=1_000), Status(503, times=1_000)], ids=["cut", "503"])
+@pytest.mark.parametrize("warm", [0, 8], ids=["cold", "warm"])
+async def test_an_outage_is_not_amplified(
+    fault: Fault, warm: int, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+) -> None:
+    """A hundred downloads at once make at most 130 requests, with logins and with repeats on dead connections."""
     async with OmarClient(omar_config) as client:
-        give_downloads(client, clock.waiting())
-        await fetch(client, tmp_path)
-    assert clock.slept == [wait]
-    assert sent(omar_server, "download") == 2
+        if warm:
+            await fetch_range(client, METERS[:warm], tmp_path / "warm")
+        before = len(omar_server.requests)
+        omar_server.script(fault)
+        errors = await many(lambda number: fetch(client, tmp_path, Meter(f"1{number}")))
+        assert all(isinstance(error, OmarError) for error in errors)
+        assert 100 <= len(omar_server.requests) - before <= 130
+    omar_server.clear()
+
+
+async def test_a_closed_port_is_not_stormed(omar_config: OmarConfig, omar_server: OmarServer, tmp_path: Path) -> None:
+    """A hundred downloads towards a port where nobody answers open at most 130 connections, logins included."""
+    accepted = 0
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, sock=socket.create_server(("127.0.0.1", 0)))
+    async with server:
+        origin = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+        environment = attrs.evolve(omar_config.environment, download_origin=origin)
+        async with OmarClient(attrs.evolve(omar_config, environment=environment)) as client:
+            await many(lambda number: fetch(client, tmp_path, Meter(f"1{number}")))
+    assert 100 <= accepted + len(omar_server.requests) <= 130
+
+
+async def test_logins_in_an_outage_are_few(omar_config: OmarConfig, omar_server: OmarServer, tmp_path: Path) -> None:
+    """When there is no session to be had, a hundred downloads make five requests and then fail at once."""
+    omar_server.script(Status(503, on="login", times=1_000))
+    async with OmarClient(omar_config) as client:
+        give_waiting(client, Clock().waiting(lambda: 0.0))
+        for _ in range(2):
+            errors = await many(lambda number: fetch(client, tmp_path, Meter(f"1{number}")), 50)
+            assert {type(error) for error in errors} == {StatusError}
+    assert [record.kind for record in omar_server.requests] == ["login"] * 5
+    omar_server.clear()
 
 
 @pytest.mark.parametrize(

@@ -112,5 +112,5 @@ async def test_a_session_does_not_show_its_cookie(omar_server: OmarServer, omar_
     assert lease is not None
     value = lease.cookie.partition("=")[2]
     assert len(value) > 10
-    shown = [parts, parts.session, lease, parts.uploader, parts.downloader, parts.session._login_request]
+    shown = [parts, parts.session, lease, parts.uploader, parts.downloader, parts.session._opener.request]
     assert value not in repr(shown)

@@ -82,14 +82,15 @@ async def test_fifty_downloads_share_one_login(
 async def test_a_session_that_dies_under_fifty_downloads_is_renewed_once(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
-    """Fifty login pages at once cause one login, and each download is repeated once."""
+    """However many login pages come at once, they cause one login, and each download is repeated once at most."""
     async with OmarClient(wide(omar_config)) as client:
         await client.login()
         omar_server.expire_sessions()
         files = await asyncio.gather(*(fetch(client, tmp_path, meter) for meter in METERS))
     assert [file.path.read_bytes() for file in files] == [data(omar_server, meter) for meter in METERS]
     assert sent(omar_server, "login") == 2
-    assert sent(omar_server, "download") == 100
+    # As many as were under way together; the others waited for their place, or for the login.
+    assert 50 + omar_server.max_concurrent_downloads <= sent(omar_server, "download") <= 100
     assert omar_server.max_concurrent_downloads > 1
 
 
@@ -361,12 +362,12 @@ async def test_a_failed_login_is_repeated(
 async def test_the_repeats_of_a_login_are_not_multiplied(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
-    """Twenty downloads that wait for a failing login cost its three attempts and not three times twenty."""
-    omar_server.script(Status(500, on="login", times=3))
+    """Ten downloads that wait for a failing login cost its three attempts and not three times ten."""
+    omar_server.script(Status(503, on="login", times=3))
     async with OmarClient(wide(omar_config)) as client:
-        calls = [fetch(client, tmp_path, meter) for meter in METERS[:20]]
+        calls = [fetch(client, tmp_path, meter) for meter in METERS[:10]]
         errors = await asyncio.gather(*calls, return_exceptions=True)
-    assert [error.status for error in errors if isinstance(error, StatusError)] == [500] * 20
+    assert [error.status for error in errors if isinstance(error, StatusError)] == [503] * 10
     assert [record.kind for record in omar_server.requests] == ["login"] * 3
 
 

@@ -73,7 +73,7 @@ async def test_a_stream_gives_the_bytes(
         ([LoginPage(times=2)], LoginError),
         ([Redirect("/elsewhere")], UnexpectedRedirectError),
         ([Page("<html>Sorry", times=2)], UnexpectedPageError),
-        ([Page("", times=3)], EmptyBodyError),
+        ([Page("", times=2)], EmptyBodyError),
         ([raw(b"x,y\r\n", "Content-Encoding: gzip", "Content-Length: 5")], ResponseError),
     ],
     ids=repr,

@@ -491,7 +491,7 @@ async def test_the_server_goes_away_after_the_login(
     [
         (Status(403, on="login"), LoginError),
         (Redirect("/elsewhere", on="login"), UnexpectedRedirectError),
-        (Status(500, on="login", times=3), StatusError),
+        (Status(500, on="login", times=2), StatusError),
     ],
     ids=repr,
 )

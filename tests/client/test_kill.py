@@ -1,0 +1,108 @@
+"""A range that is killed at random instants and run again, over and over: nothing torn, nothing lost, no row that lies.
+
+SIGKILL shows what a process leaves behind at any instant; what a power loss leaves is another matter, as the page
+cache outlives a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from aiomar import FileFormat, Meter, TimeType
+from aiomar.testing import Authority, OmarServer
+from aiomar.transfer._verify import verify_directory
+from tests.client.helpers import sent
+from tests.support.killed import DAY, Range, start
+
+_METERS = tuple(str(number) for number in range(1001, 1301))
+# Seconds after which a child is killed, at the latest; the whole range takes about as long.
+_LONGEST_LIFE = 0.6
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork servers are not there")
+
+
+class Scene:
+    """A server, a directory, and what should be in it."""
+
+    def __init__(self, server: OmarServer, wanted: Range) -> None:
+        self.server = server
+        self.wanted = wanted
+        self.content = {
+            f"meter-{meter}_20260101_20260101_pst.csv": server.data(
+                Meter(meter), DAY, DAY, file_format=FileFormat.CSV, time_type=TimeType.PST
+            )
+            for meter in wanted.meters
+        }
+
+    def files(self) -> dict[str, bytes]:
+        """Give what is there under final names."""
+        return {path.name: path.read_bytes() for path in self.wanted.into.iterdir() if path.name[0] != "."}
+
+    def check(self) -> int:
+        """Hold that what is there is whole and right, and that every row tells the truth; count the good rows."""
+        assert self.files().items() <= self.content.items()
+        if not (self.wanted.into / ".aiomar" / "catalogue.sqlite3").exists():
+            return 0
+        problems = [checked.problem for checked in verify_directory(self.wanted.into)]
+        # A file whose row was not written yet when its process was killed is fetched again: too little, never too much.
+        assert set(problems) <= {None, "not_recorded"}
+        return problems.count(None)
+
+
+async def kill_some(scene: Scene, kills: int, chance: random.Random) -> int:
+    """Start, kill at a random instant, look; count how often a process was killed with the range unfinished."""
+    unfinished = 0
+    for _ in range(kills):
+        wanted = attrs.evolve(scene.wanted, resume=chance.random() < 0.8)
+        child = start(wanted)
+        await asyncio.to_thread(child.join, chance.uniform(0.0, _LONGEST_LIFE))
+        child.kill()
+        await asyncio.to_thread(child.join, 10)
+        assert child.exitcode in {0, -signal.SIGKILL}
+        child.close()
+        good = await asyncio.to_thread(scene.check)
+        unfinished += good < len(_METERS)
+        if good == len(_METERS) and chance.random() < 0.5:
+            shutil.rmtree(scene.wanted.into)
+            scene.wanted.into.mkdir()
+    return unfinished
+
+
+async def test_a_range_that_is_killed_and_run_again(
+    omar_authority: Authority, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """In the end every file is there once, as the server has it; no part file is left, and only the rest was fetched."""
+    seed = pytestconfig.getoption("--kill-seed") or random.SystemRandom().randrange(1 << 32)
+    kills = pytestconfig.getoption("--kills")
+    print(f"{kills} kills with --kill-seed {seed}")  # noqa: T201 - pytest shows it when the test fails
+    async with OmarServer(meters=_METERS, authority=omar_authority) as server:
+        certificate = tmp_path / "client.p12"
+        certificate.write_bytes(server.pkcs12())
+        into = tmp_path / "data"
+        into.mkdir()
+        wanted = Range(
+            meters=_METERS,
+            upload_origin=str(server.environment.upload_origin),
+            download_origin=str(server.environment.download_origin),
+            ca_file=server.ca_file,
+            certificate=certificate,
+            into=into,
+        )
+        scene = Scene(server, wanted)
+        assert await kill_some(scene, kills, random.Random(seed)) > 0  # noqa: S311 - to be repeated, not to be secret
+        good, before = scene.check(), sent(server, "download")
+        report = await wanted.download()
+        assert (len(report.files), report.reused) == (len(_METERS), good)
+        assert sent(server, "download") - before == len(_METERS) - good
+        assert scene.files() == scene.content
+        assert scene.check() == len(_METERS)
+        assert sorted(os.listdir(into)) == sorted([".aiomar", *scene.content])
