@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
+from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from pathlib import Path
@@ -25,6 +26,7 @@ from aiomar.protocol import Span, file_name
 from aiomar.transfer import (
     Batch,
     Catalogue,
+    CatalogueFiles,
     Disk,
     DownloadJob,
     DownloadReused,
@@ -53,7 +55,7 @@ _log = logging.getLogger("aiomar")
 _WORKERS_PER_PLACE = 2
 # Jobs that are looked up together while all of them turn out to be there.
 _MOST_TOGETHER = 1024
-# Files of a report that are kept in memory; of more, the report is a sequence over the catalogue.
+# Files of a report that are kept in memory; of so many or more the report is a sequence over the catalogue.
 _FEW = 4096
 _FAILURES_TOGETHER = 64
 # How long closing waits for ranges; they end within a few turns of the loop unless a disk hangs.
@@ -96,8 +98,10 @@ class Ranges:
     async def report(self, selections: Selections, request: RangeRequest, directory: Path) -> RangeReport:
         """Carry out a range and say what became of it."""
         started = time.monotonic()
-        files: list[SavedFile] = []
+        few: list[SavedFile] = []
+        ids, marks = array("q"), bytearray()
         failures: list[FailedDownload] = []
+        size = 0
         async with (
             self._held(directory) as catalogue,
             aclosing(self._outcomes(selections, request, directory, catalogue)) as outcomes,
@@ -105,9 +109,25 @@ class Ranges:
             async for outcome in outcomes:
                 if isinstance(outcome, FailedDownload):
                     failures.append(outcome)
-                else:
-                    files.append(outcome)
-        return RangeReport(tuple(files), tuple(failures), time.monotonic() - started)
+                    continue
+                few.append(outcome)
+                size += 0 if outcome.reused else outcome.size
+                if len(few) == _FEW:
+                    await self._put_away(catalogue, few, ids, marks)
+            if ids:
+                await self._put_away(catalogue, few, ids, marks)
+        elapsed = time.monotonic() - started
+        if not ids:
+            return RangeReport(tuple(few), tuple(failures), elapsed)
+        return RangeReport(
+            CatalogueFiles(directory, ids, marks), tuple(failures), elapsed, reused=sum(marks), bytes=size
+        )
+
+    async def _put_away(self, catalogue: Catalogue, few: list[SavedFile], ids: array[int], marks: bytearray) -> None:
+        """Let go of files that the catalogue can give again."""
+        ids.extend(await self.threads.run(catalogue.ids, [file.path.name for file in few]))
+        marks.extend(file.reused for file in few)
+        few.clear()
 
     async def plan(self, selections: Selections, request: RangeRequest, directory: Path) -> RangePlan:
         """Say what a range would do; nothing is sent and nothing is written."""

@@ -3,6 +3,7 @@
 from aiomar.transfer._body import Body, BodyRules
 from aiomar.transfer._budget import RetryBudget
 from aiomar.transfer._catalogue import Catalogue
+from aiomar.transfer._catalogue_files import CatalogueFiles
 from aiomar.transfer._catalogue_rows import Entry, FailedRow, SavedRow, Terms
 from aiomar.transfer._engine import Batch, Run
 from aiomar.transfer._events import (
@@ -47,6 +48,7 @@ __all__ = [
     "Body",
     "BodyRules",
     "Catalogue",
+    "CatalogueFiles",
     "Completeness",
     "Disk",
     "DownloadFailed",

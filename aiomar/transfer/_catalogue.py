@@ -23,6 +23,7 @@ from aiomar.transfer._catalogue_file import (
     connect_to_read,
     connect_to_write,
     damaged,
+    gone,
     lock_directory,
     read_stamp,
     translated,
@@ -272,8 +273,10 @@ class Catalogue:
         if self._stamp is None or self._stamp == read_stamp(self._directory):
             return True
         found = connect_to_read(self._directory)
+        if found is None:
+            raise gone(self._directory)
         self._connection.close()
-        self._connection, self._stamp = self._there(found, "anything")
+        self._connection, self._stamp = found
         return False
 
     def _write(self, statement: str, rows: Sequence[Row]) -> None:

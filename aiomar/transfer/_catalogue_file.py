@@ -164,10 +164,13 @@ class Stamp(NamedTuple):
 
 
 def read_stamp(directory: Path) -> Stamp:
-    """Give the stamp of a catalogue as it is now; its file must be there."""
+    """Give the stamp of a catalogue as it is now; zeros if it is gone."""
     path = catalogue_path(directory)
     in_use = any(_beside(path, side).exists() for side in ("-wal", "-journal"))
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError:
+        return Stamp(in_use=False, mtime_ns=0, size=0, inode=0)
     return Stamp(in_use, found.st_mtime_ns, found.st_size, found.st_ino)
 
 
@@ -221,6 +224,11 @@ def damaged(directory: Path, reason: object) -> DestinationError:
         f"{catalogue_path(directory)} is damaged ({reason}): run 'aiomar verify {directory} --rebuild' to make it anew "
         "from the files"
     )
+
+
+def gone(directory: Path) -> DestinationError:
+    """Say that a catalogue is not there any more."""
+    return DestinationError(f"the catalogue of {directory} is gone: run the range again")
 
 
 def _beside(path: Path, side: str) -> Path:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
-from aiomar.errors import DestinationError
 from aiomar.transfer._catalogue import Catalogue
+from aiomar.transfer._catalogue_file import gone
 from aiomar.transfer._catalogue_rows import CHUNK
 from aiomar.transfer._results import SavedFile
 
@@ -64,6 +64,6 @@ class CatalogueFiles(Sequence[SavedFile]):
             return []
         catalogue = Catalogue.read(self._directory)
         if catalogue is None:
-            raise DestinationError(f"the catalogue of {self._directory} is gone: run the range again")
+            raise gone(self._directory)
         with catalogue:
             return catalogue.files(ids, reused)

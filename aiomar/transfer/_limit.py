@@ -8,7 +8,8 @@ The strategy is that of TCP, with places in place of packets and one round of an
   the last decrease says nothing about the limit since.
 - *Slow start* (Jacobson, "Congestion Avoidance and Control", 1988): until the first sign one place more for each
   success, which doubles the limit every round.
-- *Only a limit that is used grows*, and what is cut is what was in use (congestion window validation, RFC 7661).
+- *Only a limit that is used grows*: one that was full at some time while the answer was waited for.  What is cut of a
+  limit that is not used is what was in use, up to a half (congestion window validation, RFC 7661).
 - *Late answers are a sign as well* (TCP Vegas: Brakmo and Peterson, 1995).  Answers differ in kind, so one window of
   them is compared with the calm ones before: it is late when even its faster quarter is slower than their median.  That
   has to be so twice, and then a decrease is an experiment: if the answers come no sooner, the limit was not why, and
@@ -65,6 +66,7 @@ class Limit:
         "_ceiling",
         "_doubling",
         "_enough",
+        "_full",
         "_lull",
         "_patience",
         "_rest",
@@ -85,6 +87,7 @@ class Limit:
         self._size = float(self.whole)
         self._begun = 0
         self._asked = 0  # the number of the last attempt before the last decrease
+        self._full = 0  # the number of the last attempt that took the last place
         self._doubling = True
         self._ceiling = math.inf  # the level of the last trouble
         self._patience = _PATIENCE
@@ -100,6 +103,8 @@ class Limit:
         """Take a place; gives the attempt's number."""
         self.taken += 1
         self._begun += 1
+        if self.taken >= self.whole:
+            self._full = self._begun
         return self._begun
 
     def end(self) -> None:
@@ -119,7 +124,7 @@ class Limit:
         if number <= self._asked:
             return None
         before = self.whole
-        if self.taken >= before < self.most and not self._suspect and self._trial is None:
+        if number <= self._full and before < self.most and not self._suspect and self._trial is None:
             self._grow()
         self._waits.append(waited)
         if len(self._waits) >= self._enough:
@@ -133,7 +138,7 @@ class Limit:
         if number <= self._asked:
             return False
         before = self.whole
-        level = max(1.0, min(self._size, self.taken))
+        level = self._size if number <= self._full else max(self._size / 2, min(self._size, self.taken))
         self._trouble_at(int(level))
         self._trial = None
         self._suspect = self._doubling = False
@@ -187,6 +192,7 @@ class Limit:
         # Down fast, as that is what the server can do; up slowly, as it may be our own queue.
         self._calm += (median - self._calm) / (2 if median < self._calm else 16)
         self._suspect = False
+        self._doubling = self._doubling and self._size < self.most
         self._rest -= 1
         if self._rest <= 0 and median > _LATE:
             self._begin_trial(quarter, median)

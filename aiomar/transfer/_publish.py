@@ -19,7 +19,8 @@ from pathlib import Path
 import attrs
 
 from aiomar.errors import DestinationError, DiskError, OmarError
-from aiomar.transfer._catalogue import Catalogue, SavedRow
+from aiomar.transfer._catalogue import Catalogue
+from aiomar.transfer._catalogue_rows import SavedRow
 
 _PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})

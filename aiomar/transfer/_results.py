@@ -84,6 +84,14 @@ class RangePlan:
         return sum(job.reused for job in self.jobs)
 
 
+def _count_reused(report: RangeReport) -> int:
+    return sum(file.reused for file in report.files)
+
+
+def _sum_fetched(report: RangeReport) -> int:
+    return sum(file.size for file in report.files if not file.reused)
+
+
 @attrs.frozen
 class RangeReport:
     """What became of a range."""
@@ -93,16 +101,10 @@ class RangeReport:
     failures: Sequence[FailedDownload] = attrs.field(repr=_count)
     elapsed: float
     """Seconds."""
-
-    @property
-    def reused(self) -> int:
-        """How many files were already there and were not fetched again."""
-        return sum(file.reused for file in self.files)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the files that were fetched."""
-        return sum(file.size for file in self.files if not file.reused)
+    reused: int = attrs.field(default=attrs.Factory(_count_reused, takes_self=True), kw_only=True)
+    """How many files were already there and were not fetched again."""
+    bytes: int = attrs.field(default=attrs.Factory(_sum_fetched, takes_self=True), kw_only=True)
+    """Bytes of the files that were fetched."""
 
     def raise_for_failures(self) -> None:
         """Do nothing if every file is there.
