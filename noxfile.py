@@ -21,6 +21,7 @@ PYTHONS = list(
 )
 EXTRAS = ".[cli,testing]"
 WORKERS = ("-n", "auto")
+CONNECTIONS = ("tests/client", "tests/interop", "tests/transport")
 
 
 def _switch_on_pyenv_versions() -> None:
@@ -102,6 +103,31 @@ def interop(session: nox.Session) -> None:
         session.skip("nginx is not installed")
     _install(session, "test")
     session.run("pytest", "-rs", "-m", "interop", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("release", ["lowest", "newest"])
+def aiohttp_versions(session: nox.Session, release: str) -> None:
+    """Run the tests of connections on the lowest and on the newest aiohttp that is allowed."""
+    allowed = next(need for need in PYPROJECT["project"]["dependencies"] if need.startswith("aiohttp"))
+    lowest = allowed.partition(">=")[2].partition(",")[0]
+    _install(session, "test")
+    session.install("--upgrade", f"aiohttp=={lowest}" if release == "lowest" else allowed)
+    installed = str(session.run("python", "-c", "import aiohttp; print(aiohttp.__version__)", silent=True)).strip()
+    session.log(f"the {release} aiohttp of {allowed} is {installed}")
+    if release == "newest" and installed == lowest:
+        session.skip(f"the newest aiohttp is {installed}, which is also the lowest that is allowed")
+    session.run("pytest", "-rs", *(session.posargs or (*WORKERS, *CONNECTIONS)))
+
+
+@nox.session
+def uvloop(session: nox.Session) -> None:
+    """Run the tests of connections on uvloop's event loop."""
+    if sys.platform == "win32":
+        session.skip("uvloop is not made for Windows")
+    _install(session, "test")
+    loop = ("-m", "pytest", "-p", "tests.support.on_uvloop")
+    session.run("python", *loop, "-rs", *(session.posargs or (*WORKERS, *CONNECTIONS)))
 
 
 @nox.session

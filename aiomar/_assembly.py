@@ -21,7 +21,7 @@ from aiomar._downloads import Downloader
 from aiomar._login import Login
 from aiomar._operations import Operations
 from aiomar._ranges import Ranges
-from aiomar._retry import Waiting
+from aiomar._retry import Retries
 from aiomar._session import Session
 from aiomar._threads import Threads
 from aiomar._uploads import Uploader
@@ -33,7 +33,6 @@ from aiomar.transfer import (
     Event,
     Limiter,
     Observer,
-    RetryBudget,
     SessionEnded,
 )
 from aiomar.transport import AiohttpTransport, LeanTransport, ThreadsResolver, Transport, Wiring, lean_is_usable
@@ -44,26 +43,23 @@ _THREADS = 4
 
 def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None) -> Parts:
     """Make the parts of a client; must be called inside the loop that will use them."""
-    waiting = Waiting()
+    retries = Retries(config.retry)
     threads = Threads(_THREADS)
     notify = _notifier(observer)
+    heard = notify if observer else None  # nothing is counted for nobody
     transport = _transport(config, context, threads)
-    budget = RetryBudget()
-    breaker = Breaker(waiting.clock)
-    session = _session(config, transport, notify, waiting=waiting, budget=budget, breaker=breaker)
+    session = _session(config, transport, retries, notify)
     operations = Operations(config.timeouts.operation)
     disk = Disk(threads, durable=config.durable)
     downloader = Downloader(
         environment=config.environment,
         session=session,
         disk=disk,
-        limiter=Limiter(config.concurrency),
-        policy=config.retry,
-        budget=budget,
-        waiting=waiting,
+        limiter=_limiter(config, heard),
+        retries=retries,
         operations=operations,
         rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
-        notify=notify if observer else None,
+        notify=heard,
     )
     ranges = Ranges(
         places=config.concurrency,
@@ -72,7 +68,7 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         disk=disk,
         threads=threads,
         operations=operations,
-        notify=notify if observer else None,
+        notify=heard,
     )
     uploader = Uploader(
         environment=config.environment,
@@ -81,7 +77,6 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         threads=threads,
         limits=config.limits,
         operations=operations,
-        breaker=breaker,
         notify=notify,
     )
     return Parts(
@@ -110,22 +105,17 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) ->
     return AiohttpTransport(wiring, proxy=config.proxy)
 
 
-def _session(
-    config: OmarConfig,
-    transport: Transport,
-    notify: Callable[[Event], None],
-    *,
-    waiting: Waiting,
-    budget: RetryBudget,
-    breaker: Breaker,
-) -> Session:
+def _limiter(config: OmarConfig, notify: Callable[[Event], None] | None) -> Limiter:
+    return Limiter(config.concurrency, retry_after_cap=config.retry.retry_after_cap, notify=notify)
+
+
+def _session(config: OmarConfig, transport: Transport, retries: Retries, notify: Callable[[Event], None]) -> Session:
+    breaker = Breaker(retries.waiting.clock)
     login = Login(
         environment=config.environment,
         identity=config.identity,
         transport=transport,
-        policy=config.retry,
-        budget=budget,
-        waiting=waiting,
+        retries=retries,
         seconds=config.timeouts.operation,
         breaker=breaker,
         notify=notify,
@@ -194,3 +184,4 @@ class Parts:
             stack.push_async_callback(self.session.aclose)
             stack.push_async_callback(self.operations.aclose)
             stack.push_async_callback(self.ranges.aclose)
+            self.downloader.limiter.close()

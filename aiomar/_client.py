@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from aiomar._assembly import Parts, assemble
 from aiomar._config import OmarConfig
-from aiomar._downloads import Destination, Wanted
+from aiomar._downloads import Order, Wanted
 from aiomar._retry import unwrapped
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError, UsageError
@@ -141,8 +141,12 @@ class OmarClient:
         await parts.prepare(directory)
         outcome = await parts.downloader.save(
             Job(selection, span, chosen),
-            Wanted(file_format=file_format, time_type=time_type, allow_unverified=allow_unverified),
-            Destination(directory=directory, real=real_directory(directory), overwrite=overwrite),
+            Order(
+                wanted=Wanted(file_format=file_format, time_type=time_type, allow_unverified=allow_unverified),
+                directory=directory,
+                real=real_directory(directory),
+                overwrite=overwrite,
+            ),
         )
         if isinstance(outcome, FailedDownload):
             raise outcome.error from outcome.error.__cause__

@@ -12,33 +12,27 @@ from typing import TypeVar
 import attrs
 
 from aiomar._operations import Operations
-from aiomar._retry import Waiting, with_retries
+from aiomar._retry import Retries
 from aiomar._session import Session
 from aiomar.errors import ExchangeError, OmarError
 from aiomar.protocol import Environment, FileFormat, Selection, Span, TimeType, build_download
 from aiomar.transfer import (
     Body,
     BodyRules,
-    Catalogue,
-    Completeness,
     Disk,
     DownloadFailed,
     DownloadFinished,
     DownloadProgress,
     DownloadRetrying,
     DownloadStarted,
-    Entry,
     Event,
     FailedDownload,
     Job,
     Limiter,
     Note,
+    Notebook,
     PartFile,
-    RetryBudget,
-    RetryPolicy,
     SavedFile,
-    SavedRow,
-    Terms,
     check_final,
     hold,
     let_go,
@@ -58,16 +52,17 @@ class Wanted:
 
 
 @attrs.frozen(kw_only=True)
-class Destination:
-    """Where the files of a call go."""
+class Order:
+    """What the files of a call have in common that go to disk."""
 
+    wanted: Wanted
     directory: Path
     """As the caller gave it."""
     real: str
     """Its one true name, see `real_directory`."""
     overwrite: bool
-    catalogue: Catalogue | None = None
-    """Notes each file; `None` for a single download."""
+    notebook: Notebook | None = None
+    """For a range; single downloads are not noted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,9 +74,7 @@ class Downloader:
         session: logs in and asks.
         disk: where files go.
         limiter: how many downloads are under way at once.
-        policy: what is repeated.
-        budget: pays for repeats.
-        waiting: clock and random numbers.
+        retries: what is repeated, and the clock.
         operations: bounds each download with its retries, and ends it when the client closes.
         rules: size and rate of bodies.
         notify: tells the observer; `None` if there is none, so that nothing is counted for nobody.
@@ -91,38 +84,36 @@ class Downloader:
     session: Session
     disk: Disk
     limiter: Limiter
-    policy: RetryPolicy
-    budget: RetryBudget
-    waiting: Waiting
+    retries: Retries
     operations: Operations
     rules: BodyRules
     notify: Callable[[Event], None] | None
 
-    async def save(self, job: Job, wanted: Wanted, destination: Destination) -> SavedFile | FailedDownload:
+    async def save(self, job: Job, order: Order) -> SavedFile | FailedDownload:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
-        started = self.waiting.clock()
+        started = self.retries.waiting.clock()
         attempts = 0
         existed = False
-        path = destination.directory / job.name
-        final = f"{destination.real}{os.sep}{job.name}"
+        path = order.directory / job.name
+        final = f"{order.real}{os.sep}{job.name}"
 
         async def once(number: int) -> SavedFile:
             nonlocal attempts
             attempts = number
             part = self.disk.part(
                 final,
-                overwrite=destination.overwrite,
+                overwrite=order.overwrite,
                 existed=existed,
-                in_range=destination.catalogue is not None,
+                in_range=order.notebook is not None,
             )
-            return await self._store(job, wanted, path, part, destination.catalogue, number)
+            return await self._store(job, order, path, part, number)
 
         if self.notify:
             self.notify(DownloadStarted(job.selection, job.span.start, job.span.end, path))
         try:
             hold(final)
             try:
-                existed = check_final(final, overwrite=destination.overwrite)
+                existed = check_final(final, overwrite=order.overwrite)
                 async with self.operations.limit():
                     file = await self._repeat(once, job.selection, job.span)
             finally:
@@ -134,13 +125,13 @@ class Downloader:
                 selection=job.selection,
                 start=job.span.start,
                 end=job.span.end,
-                file_format=wanted.file_format,
-                time_type=wanted.time_type,
+                file_format=order.wanted.file_format,
+                time_type=order.wanted.time_type,
                 error=error,
                 attempts=attempts,
             )
         if self.notify:
-            self.notify(DownloadFinished(file, self.waiting.clock() - started, attempts))
+            self.notify(DownloadFinished(file, self.retries.waiting.clock() - started, attempts))
         return file
 
     @asynccontextmanager
@@ -148,31 +139,38 @@ class Downloader:
         """Open one download for reading; repeats end where the first piece is handed out."""
 
         async def once(_: int) -> tuple[Exchange, Body]:
-            return await self._open(selection, span, wanted)
+            place = await self.limiter.enter()
+            try:
+                exchange, body, waited_s = await self._open(selection, span, wanted)
+            except BaseException as error:
+                self._give_back(place, error)
+                raise
+            self.limiter.went_well(place, waited_s)
+            return exchange, body
 
         async with self.operations.limit():
-            await self.limiter.enter()
+            exchange, body = await self._repeat(once, selection, span)
             try:
-                exchange, body = await self._repeat(once, selection, span)
-                try:
-                    yield aiter(body)
-                finally:
-                    exchange.close()
+                yield aiter(body)
             finally:
+                exchange.close()
                 self.limiter.leave()
+
+    def _give_back(self, place: int, error: BaseException) -> None:
+        """Give a place back after a failure, from which the limiter learns."""
+        if isinstance(error, ExchangeError):
+            self.limiter.went_badly(place, error)
+        self.limiter.leave()
 
     async def _repeat(self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span) -> _T:
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
             if self.notify:
                 self.notify(DownloadRetrying(selection, span.start, span.end, error, number, wait))
 
-        seconds = self.operations.seconds
-        deadline = None if seconds is None else self.waiting.clock() + seconds
-        return await with_retries(
-            once, policy=self.policy, budget=self.budget, waiting=self.waiting, deadline=deadline, on_retry=on_retry
-        )
+        return await self.retries.run(once, seconds=self.operations.seconds, on_retry=on_retry)
 
-    async def _open(self, selection: Selection, span: Span, wanted: Wanted) -> tuple[Exchange, Body]:
+    async def _open(self, selection: Selection, span: Span, wanted: Wanted) -> tuple[Exchange, Body, float]:
+        """Ask; give the answer's exchange, its body, and the seconds that the server took to answer."""
         request = build_download(
             self.environment, selection, span, file_format=wanted.file_format, time_type=wanted.time_type
         )
@@ -190,70 +188,37 @@ class Downloader:
         except BaseException:
             answer.exchange.close()
             raise
-        return answer.exchange, body
+        return answer.exchange, body, answer.waited_s
 
-    async def _store(
-        self, job: Job, wanted: Wanted, path: Path, part: PartFile, catalogue: Catalogue | None, attempts: int
-    ) -> SavedFile:
+    async def _store(self, job: Job, order: Order, path: Path, part: PartFile, attempts: int) -> SavedFile:
         """One attempt: ask, judge, store, prove, publish; its place is free again while the disk is waited for."""
         try:
-            body = await self._receive(job, wanted, path, part)
+            body = await self._receive(job, order.wanted, path, part)
             fetched_at = dt.datetime.now(dt.UTC)
-            note = catalogue and self._note(catalogue, job, wanted, body.completeness, fetched_at, attempts)
-            sha256 = await part.commit(note)
+            file = SavedFile(
+                path,
+                part.size,
+                await part.finish(),
+                job.selection,
+                job.span.start,
+                job.span.end,
+                order.wanted.file_format,
+                order.wanted.time_type,
+                fetched_at,
+                body.completeness,
+            )
+            book = order.notebook
+            await part.publish(None if book is None else Note(book, job.name, file, attempts))
         except BaseException:
             await part.discard()
             raise
-        return SavedFile(
-            path=path,
-            size=part.size,
-            sha256=sha256,
-            selection=job.selection,
-            start=job.span.start,
-            end=job.span.end,
-            file_format=wanted.file_format,
-            time_type=wanted.time_type,
-            fetched_at=fetched_at,
-            completeness=body.completeness,
-        )
-
-    def _note(
-        self,
-        catalogue: Catalogue,
-        job: Job,
-        wanted: Wanted,
-        completeness: Completeness,
-        fetched_at: dt.datetime,
-        attempts: int,
-    ) -> Callable[[str, int], Note]:
-        """Give what makes the catalogue's note of a file as soon as its hash is known."""
-        terms = Terms(
-            origin=str(self.environment.download_origin), file_format=wanted.file_format, time_type=wanted.time_type
-        )
-        entry = Entry(job.name, job.selection, job.span.start, job.span.end)
-
-        def note(sha256: str, size: int) -> Note:
-            def row(changed_ns: int) -> SavedRow:
-                return SavedRow(
-                    entry=entry,
-                    terms=terms,
-                    size=size,
-                    mtime_ns=changed_ns,
-                    sha256=sha256,
-                    completeness=completeness,
-                    fetched_at=fetched_at,
-                    attempts=attempts,
-                )
-
-            return Note(catalogue, row)
-
-        return note
+        return file
 
     async def _receive(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> Body:
         """Take a place, ask, and store every piece."""
-        await self.limiter.enter()
+        place = await self.limiter.enter()
         try:
-            exchange, body = await self._open(job.selection, job.span, wanted)
+            exchange, body, waited_s = await self._open(job.selection, job.span, wanted)
             try:
                 while piece := await body.read():
                     await part.write(piece)
@@ -261,6 +226,9 @@ class Downloader:
                         self.notify(DownloadProgress(path, body.received, body.expected))
             finally:
                 exchange.close()
-        finally:
-            self.limiter.leave()
+        except BaseException as error:
+            self._give_back(place, error)
+            raise
+        self.limiter.went_well(place, waited_s)
+        self.limiter.leave()
         return body

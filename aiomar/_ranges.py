@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import attrs
 
-from aiomar._downloads import Destination, Downloader, Wanted
+from aiomar._downloads import Downloader, Order, Wanted
 from aiomar._operations import Operations
 from aiomar._threads import Threads
 from aiomar.errors import DiskError
@@ -30,11 +30,11 @@ from aiomar.transfer import (
     Disk,
     DownloadJob,
     DownloadReused,
-    Entry,
     Event,
     FailedDownload,
     FailedRow,
     Job,
+    Notebook,
     Plan,
     RangeFinished,
     RangePlan,
@@ -180,6 +180,7 @@ class Ranges:
         started = time.monotonic()
         files = reused = failures = size = 0
         failed: list[FailedDownload] = []
+        terms = self._terms(request)
         self._tell(
             RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
         )
@@ -201,9 +202,9 @@ class Ranges:
                         failures += 1
                         failed.append(outcome)
                         if len(failed) == _FAILURES_TOGETHER:
-                            await self._note(catalogue, failed)
+                            await self._note(catalogue, terms, failed)
                     yield outcome
-                await self._note(catalogue, failed)
+                await self._note(catalogue, terms, failed)
         self._tell(RangeFinished(files, failures, size, time.monotonic() - started, reused))
 
     def _taker(
@@ -235,7 +236,7 @@ class Ranges:
             return [None] * len(jobs)
         return await self.threads.run(
             catalogue.known,
-            [Entry(job.name, job.selection, job.span.start, job.span.end) for job in jobs],
+            jobs,
             self._terms(request),
             max_age=request.max_age,
             allow_unverified=request.allow_unverified,
@@ -248,24 +249,27 @@ class Ranges:
     def _fetcher(
         self, request: RangeRequest, directory: Path, catalogue: Catalogue
     ) -> Callable[[Job], Awaitable[Outcome]]:
-        wanted = Wanted(
-            file_format=request.file_format,
-            time_type=request.time_type,
-            allow_unverified=request.allow_unverified,
-        )
-        destination = Destination(
-            directory=directory, real=real_directory(directory), overwrite=True, catalogue=catalogue
+        order = Order(
+            wanted=Wanted(
+                file_format=request.file_format,
+                time_type=request.time_type,
+                allow_unverified=request.allow_unverified,
+            ),
+            directory=directory,
+            real=real_directory(directory),
+            overwrite=True,
+            notebook=Notebook(catalogue, self._terms(request)),
         )
 
         async def fetch(job: Job) -> Outcome:
-            return await self.downloader.save(job, wanted, destination)
+            return await self.downloader.save(job, order)
 
         return fetch
 
-    async def _note(self, catalogue: Catalogue, failed: list[FailedDownload]) -> None:
+    async def _note(self, catalogue: Catalogue, terms: Terms, failed: list[FailedDownload]) -> None:
         """Note failures; they are for people, so a catalogue that cannot take them does not end a range."""
         now = dt.datetime.now(dt.UTC)
-        rows = [_failed_row(failure, self.origin, now) for failure in failed]
+        rows = [FailedRow(_name(failure), failure, terms, now) for failure in failed]
         failed.clear()
         try:
             await self.threads.run(catalogue.record_failures, rows)
@@ -281,14 +285,6 @@ class Ranges:
             self.notify(event)
 
 
-def _failed_row(failure: FailedDownload, origin: str, now: dt.datetime) -> FailedRow:
+def _name(failure: FailedDownload) -> str:
     span = Span(failure.start, failure.end)
-    terms = Terms(origin=origin, file_format=failure.file_format, time_type=failure.time_type)
-    name = file_name(failure.selection, span, file_format=failure.file_format, time_type=failure.time_type)
-    return FailedRow(
-        entry=Entry(name, failure.selection, failure.start, failure.end),
-        terms=terms,
-        error=str(failure.error),
-        attempts=failure.attempts,
-        failed_at=now,
-    )
+    return file_name(failure.selection, span, file_format=failure.file_format, time_type=failure.time_type)

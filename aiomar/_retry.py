@@ -1,24 +1,32 @@
-"""Trying again: the loop around an attempt, for downloads and logins alike; `RetryPolicy` says what is repeated."""
+"""Trying again: the loop around an attempt, for downloads and logins alike; `RetryPolicy` says what is repeated.
+
+The first attempt is made here and only a failed one goes to stamina, whose loop costs more than a small download may.
+stamina carries out what is decided here: it waits in the loop, tells its instrumentation, and heeds the switches
+`stamina.set_active` and `stamina.set_testing`, by which the tests of a program do without repeats or their waits.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import attrs
+import stamina
 
-from aiomar.errors import ExchangeError
-from aiomar.transfer import RetryPolicy
+from aiomar.errors import ExchangeError, Hint
+from aiomar.transfer import RetryBudget, RetryPolicy
 
 _T = TypeVar("_T")
 
+# How often, how long and until when is the policy's to say.
+_stamina = stamina.AsyncRetryingCaller(attempts=None, timeout=None)
+
 
 class GivenUpError(Exception):
-    """Carries an error whose repeats are used up through an outer loop that would repeat it all over again."""
+    """Carries an error that must not be repeated through an outer loop that would repeat it all over again."""
 
     def __init__(self, error: ExchangeError) -> None:
         super().__init__(error)
@@ -36,43 +44,96 @@ def unwrapped() -> Iterator[None]:
 
 @attrs.frozen
 class Waiting:
-    """The effects of waiting, replaced by tests."""
+    """Chance and time, replaced by tests; the waits themselves are the loop's."""
 
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     random: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
 
 
-async def with_retries(
-    attempt: Callable[[int], Awaitable[_T]],
-    *,
-    policy: RetryPolicy,
-    waiting: Waiting,
-    deadline: float | None,
-    on_retry: Callable[[ExchangeError, int, float], None],
-) -> _T:
-    """Call `attempt` until it succeeds or the policy gives up; the last error is raised.
+@attrs.frozen
+class Retries:
+    """What all downloads and logins of a client have in common when they are repeated.
 
     Args:
-        attempt: gets its number, from 1.
         policy: says what is repeated and after which wait.
-        waiting: clock, sleep and random numbers.
-        deadline: a moment of the clock; no wait is begun that would pass it.
-        on_retry: told error, attempt and wait in seconds before each wait.
-
-    Raises:
-        ExchangeError: the last attempt's.
+        waiting: clock and random numbers.
+        budget: pays for repeats.
     """
-    number = 1
-    while True:
+
+    policy: RetryPolicy
+    waiting: Waiting = attrs.field(factory=Waiting)
+    budget: RetryBudget = attrs.field(factory=RetryBudget)
+
+    async def run(
+        self,
+        attempt: Callable[[int], Awaitable[_T]],
+        *,
+        seconds: float | None,
+        on_retry: Callable[[ExchangeError, int, float], None],
+    ) -> _T:
+        """Call `attempt` until it succeeds, or policy, budget or time say that it is enough; the last error is raised.
+
+        Args:
+            attempt: gets its number, from 1.
+            seconds: no wait is begun that would end later than this; `None` for no limit.
+            on_retry: told error, attempt and wait in seconds before each wait.
+
+        Raises:
+            ExchangeError: the last attempt's.
+        """
+        deadline = None if seconds is None else self.waiting.clock() + seconds
         try:
-            return await attempt(number)
-        except ExchangeError as error:
-            wait = policy.wait_before_next(error, number, waiting.random)
-            if wait is None or (deadline is not None and waiting.clock() + wait >= deadline):
-                raise
-            on_retry(error, number, wait)
+            result = await attempt(1)
         except GivenUpError as wrapper:
             raise wrapper.error from wrapper.error.__cause__
-        await waiting.sleep(wait)
-        number += 1
+        except ExchangeError as error:
+            if error.hint is not Hint.RETRY:
+                raise
+            repeats = _Repeats(error, attempt, self, deadline, on_retry)
+        else:
+            self.budget.earn()
+            return result
+        return await repeats.run()
+
+
+@attrs.define
+class _Repeats(Generic[_T]):
+    """What follows a failed first attempt."""
+
+    _first: ExchangeError | None
+    _attempt: Callable[[int], Awaitable[_T]]
+    _rules: Retries
+    _deadline: float | None
+    _on_retry: Callable[[ExchangeError, int, float], None]
+    _number: int = 0
+    _spent: int = 0
+
+    async def run(self) -> _T:
+        """Wait and try, until one attempt is the last."""
+        try:
+            result = await _stamina(self._wait_or_not, self._next)
+        except GivenUpError as wrapper:
+            raise wrapper.error from wrapper.error.__cause__
+        self._rules.budget.earn(self._spent)
+        return result
+
+    async def _next(self) -> _T:
+        self._number += 1
+        if self._first is not None:
+            error, self._first = self._first, None
+            raise error
+        return await self._attempt(self._number)
+
+    def _wait_or_not(self, error: BaseException) -> float | bool:
+        # stamina asks about whatever comes out, a cancellation too; `False` sends it on its way.
+        if not isinstance(error, ExchangeError):
+            return False
+        wait = self._rules.policy.wait_before_next(error, self._number, self._rules.waiting.random)
+        if wait is None or (self._deadline is not None and self._rules.waiting.clock() + wait >= self._deadline):
+            return False
+        cost = self._rules.budget.spend(error)
+        if not cost:
+            return False
+        self._spent += cost
+        self._on_retry(error, self._number, wait)
+        return wait

@@ -13,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
 import attrs
 
+from aiomar._breaker import Breaker
+from aiomar._login import Login, check_certificate_page, read_page
 from aiomar._retry import GivenUpError
 from aiomar.errors import (
     CertificateRejectedError,
@@ -29,26 +31,16 @@ from aiomar.errors import (
     UnexpectedPageError,
 )
 from aiomar.protocol import (
-    PAGE_LIMIT,
     CookieStyle,
     HeadVerdict,
     HttpRequest,
     PageSniffer,
-    SessionCookie,
-    first_cookie,
-    is_login_location,
     is_login_page,
     judge_head,
     page_words,
-    redirect_location,
-    status_error,
-    unexpected_redirect,
 )
 from aiomar.transport import Exchange, Trace, Transport
 
-_REFUSED = frozenset({401, 403})
-# nginx answers 400 where it refuses a client certificate; 495 and 496 are its own numbers for the same.
-_CERTIFICATE_STATUSES = frozenset({400, 495, 496})
 # Blanks in front of a page are held back up to this many bytes; beyond it they are passed on and judged on the way.
 _HELD = 65_536
 # Bytes of a page in place of data that are read and judged; it is done in the loop, where twice as much takes too long.
@@ -83,6 +75,8 @@ class DataAnswer:
     beginning: list[bytes]
     sniffer: PageSniffer | None
     """Still undecided after a long run of blanks; it goes on judging."""
+    waited_s: float = 0.0
+    """From the request to the head of its answer."""
 
 
 @attrs.frozen
@@ -115,10 +109,10 @@ class Session:
 
     Args:
         transport: sends requests.
-        login_request: the request for the authentication page.
+        login: opens sessions.
+        breaker: says what is not asked any more.
         cookie_style: how the cookie goes back.
         max_age: a session older than this is replaced by a fresh one; `None` for no limit.
-        login_attempt: runs one login under the retry policy, and tells the observer.
         on_ended: called when the server says that the session is over.
         clock: seconds that never step back.
         wall_clock: seconds since the epoch.
@@ -128,19 +122,19 @@ class Session:
         self,
         *,
         transport: Transport,
-        login_request: HttpRequest,
+        login: Login,
+        breaker: Breaker,
         cookie_style: CookieStyle,
         max_age: timedelta | None,
-        login_attempt: Callable[[Callable[[], Awaitable[SessionCookie]]], Awaitable[SessionCookie]],
         on_ended: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
-        self._login_request = login_request
+        self._opener = login
+        self.breaker = breaker
         self._style = cookie_style
         self._max_age = max_age
-        self._login_attempt = login_attempt
         self._on_ended = on_ended
         self._clock = clock
         self._wall_clock = wall_clock
@@ -155,15 +149,17 @@ class Session:
         """Give the current session, logging in first if there is none; all who wait share one login.
 
         Raises:
-            GivenUpError: the login failed for good; its repeats are used up and must not be multiplied by the caller's.
+            GivenUpError: the login failed for good, or is not tried now because the last ones did; its repeats are used
+                up and must not be multiplied by the caller's.
         """
         self._forget_if_old()
         if self._lease is not None:
             return self._lease
-        if self._login is None:
-            self._login = asyncio.create_task(self._log_in(), name="aiomar login")
-            self._login.add_done_callback(self._logged_in)
         try:
+            if self._login is None:
+                self.breaker.check_login(self._opener.request.origin)
+                self._login = asyncio.create_task(self._log_in(), name="aiomar login")
+                self._login.add_done_callback(self._logged_in)
             # Shielded: a caller that goes away must not take the login away from the others.
             return await asyncio.shield(self._login)
         except ExchangeError as error:
@@ -182,7 +178,7 @@ class Session:
             self._hopeless.clear()
 
     async def _log_in(self) -> Lease:
-        cookie = await self._login_attempt(self._ask_for_cookie)
+        cookie = await self._opener.run(renewed=self._generation > 0)
         self._generation += 1
         self._lease = Lease(generation=self._generation, cookie=cookie.header(self._style))
         self._opened_at = self._clock()
@@ -192,26 +188,6 @@ class Session:
         self._login = None
         if not task.cancelled():
             task.exception()  # every waiter may have gone; asyncio must not complain about it
-
-    async def _ask_for_cookie(self) -> SessionCookie:
-        """Ask for the authentication page once and take its first cookie (SUB 3.1.1.2)."""
-        exchange = await self._transport.send(self._login_request, Trace())
-        head = exchange.head
-        try:
-            page = await read_page(exchange)
-        finally:
-            exchange.close()
-        location = redirect_location(head)
-        if location is not None:
-            if is_login_location(location):
-                raise LoginError("the login page points back to itself: check the account and its certificate")
-            raise unexpected_redirect(head.status, location)
-        _check_certificate_page(head.status, page)
-        if head.status in _REFUSED:
-            raise LoginError(f"the login was refused with HTTP {head.status}: check the account and its certificate")
-        if head.status != 200:  # noqa: PLR2004 - OK
-            raise status_error(head, now=self._wall_clock())
-        return first_cookie(head.all("Set-Cookie"))
 
     async def ask(self, request: HttpRequest) -> DataAnswer:
         """Ask for data under the session; log in and ask once more when the server has forgotten it.
@@ -227,6 +203,8 @@ class Session:
         lease = await self.lease()
         answer = await self._ask_once(request, lease)
         if isinstance(answer, DataAnswer):
+            if self.breaker.sessions.failures:
+                self.breaker.sessions.succeed()
             return answer
         if isinstance(answer, _LoginWanted):
             self.end(lease)
@@ -241,23 +219,34 @@ class Session:
     async def _ask_again(self, request: HttpRequest) -> DataAnswer:
         answer = await self._ask_once(request, await self.lease())
         if isinstance(answer, DataAnswer):
+            self.breaker.sessions.succeed()
             return answer
         if isinstance(answer, _LoginWanted):
-            raise LoginError("the server asks for a login again right after a fresh one: check the account")
+            error = LoginError("the server asks for a login again right after a fresh one: check the account")
+            self.breaker.sessions.fail(error)
+            raise error
         self._hopeless.add(answer.kind)
         raise answer.error()
 
     async def _ask_once(self, request: HttpRequest, lease: Lease) -> DataAnswer | _LoginWanted | _Page:
-        exchange = await self._transport.send(lease.apply(request), Trace())
+        breaker = self.breaker
+        if breaker.refused:
+            breaker.check(request.origin)
+        trace = Trace()
+        exchange: Exchange | None = None
         answer: DataAnswer | _LoginWanted | _Page | None = None
         try:
-            answer = await self._judge(exchange)
+            exchange = await self._transport.send(lease.apply(request), trace)
+            answer = await self._judge(exchange, trace)
+        except CertificateRejectedError as error:
+            breaker.note(request.origin, error)
+            raise
         finally:
-            if not isinstance(answer, DataAnswer):
+            if exchange is not None and not isinstance(answer, DataAnswer):
                 exchange.close()
         return answer
 
-    async def _judge(self, exchange: Exchange) -> DataAnswer | _LoginWanted | _Page:
+    async def _judge(self, exchange: Exchange, trace: Trace) -> DataAnswer | _LoginWanted | _Page:
         try:
             verdict_of_head = judge_head(exchange.head, now=self._wall_clock())
         except StatusError:
@@ -265,7 +254,7 @@ class Session:
             page = b""
             with suppress(ExchangeError):
                 page = await read_page(exchange, limit=_DOWNLOAD_PAGE)
-            _check_certificate_page(exchange.head.status, page)
+            check_certificate_page(exchange.head.status, page)
             raise
         if verdict_of_head is HeadVerdict.LOGIN:
             return _LoginWanted()
@@ -274,7 +263,7 @@ class Session:
         if not beginning:
             raise EmptyBodyError("the server sent no bytes at all, which is not the same as no readings: try again")
         if not verdict:
-            return DataAnswer(exchange, beginning, sniffer if verdict is None else None)
+            return DataAnswer(exchange, beginning, sniffer if verdict is None else None, trace.waited)
         page = await read_page(exchange, beginning, limit=_DOWNLOAD_PAGE)
         if is_login_page(page):
             return _LoginWanted()
@@ -301,30 +290,3 @@ async def _begin(exchange: Exchange, sniffer: PageSniffer) -> tuple[list[bytes],
         held += len(piece)
         verdict = sniffer.feed(piece)
     return beginning, verdict
-
-
-def _check_certificate_page(status: int, page: bytes) -> None:
-    """Recognise a refused client certificate where a gateway says so by a page.
-
-    Raises:
-        CertificateRejectedError: it is one.
-    """
-    if status in _CERTIFICATE_STATUSES and b"ssl certificate" in page.lower():
-        raise CertificateRejectedError(
-            f"the server refuses the client certificate (HTTP {status}): check that it is the right one and is "
-            "registered there",
-            side="client",
-        )
-
-
-async def read_page(exchange: Exchange, beginning: list[bytes] | None = None, *, limit: int = PAGE_LIMIT) -> bytes:
-    """Read a page up to so many bytes, and one more if it is longer; a longer one is given up there."""
-    pieces = list(beginning or ())
-    size = sum(map(len, pieces))
-    while size <= limit:
-        piece = await exchange.read()
-        if not piece:
-            break
-        pieces.append(piece)
-        size += len(piece)
-    return b"".join(pieces)[: limit + 1]

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import attrs
 
+from aiomar._login import read_page
 from aiomar._operations import Operations
 from aiomar._retry import unwrapped
-from aiomar._session import Lease, Session, read_page
+from aiomar._session import Lease, Session
 from aiomar._threads import Threads
 from aiomar._types import PathLike
 from aiomar.errors import LoginError, OmarError, OutcomeUnknownError, ReceiptMismatchError, UsageError
@@ -164,7 +165,8 @@ class Uploader:
         """Send the file once and read what became of it."""
         journey.trace = Trace()
         request = lease.apply(build_upload(self.environment, submission.name, submission.content))
-        exchange = await self.transport.send(request, journey.trace, own_connection=True)
+        with self.session.breaker.guard(request.origin):
+            exchange = await self.transport.send(request, journey.trace, own_connection=True)
         head = exchange.head
         try:
             page = await read_page(exchange)

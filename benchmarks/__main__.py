@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import shutil
-import ssl
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,17 +17,30 @@ from pathlib import Path
 
 import attrs
 
+from benchmarks import durability, flat, table
 from benchmarks.contenders import Found, discover
+from benchmarks.machine import describe
 from benchmarks.measure import ContenderError, Measurement, measure
-from benchmarks.server import Server, nginx
-from benchmarks.table import render
+from benchmarks.report import Section, render
+from benchmarks.server import Server, find_nginx, nginx
 from benchmarks.workloads import WORKLOADS, Workload
 
 _TMPFS = Path("/dev/shm")  # noqa: S108 - the point: memory instead of a disk; a folder of our own is made in it
+_OURSELVES = "aiomar"
+_TERMS = (
+    "Everyone shows the same client certificate to the same server, verifies the server's and keeps connections open. "
+    "aiomar hashes, judges, syncs, renames and catalogues each file; the others only write what comes."
+)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell the person who waits; the report goes to standard output."""
     sys.stderr.write(text + "\n")
+
+
+def scratch_folder(wanted: Path | None = None) -> Path:
+    """Give the folder for bodies and output: memory unless another is wanted."""
+    return wanted or (_TMPFS if _TMPFS.is_dir() else Path(tempfile.gettempdir()))
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -45,94 +54,97 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _machine(program: str) -> dict[str, str]:
-    """Say what the numbers depend on."""
-    curl = shutil.which("curl")
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "cpu": f"{os.cpu_count()} x {models[0].split(':', 1)[1].strip() if models else platform.machine()}",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION,
-        "curl": _first_line([curl, "--version"]) if curl else "-",
-        "nginx": _first_line([program, "-v"]),
-    }
+@attrs.define(kw_only=True)
+class _Run:
+    """One call of the program: what takes part, and what has come out so far."""
 
+    found: Found
+    rounds: int
+    only: set[str] | None
+    scratch: Path
+    measurements: list[Measurement] = attrs.field(factory=list)
+    sections: list[Section] = attrs.field(factory=list)
+    failures: list[str] = attrs.field(factory=list)
 
-def _first_line(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return (done.stdout or done.stderr).splitlines()[0]
+    def wants(self, letter: str) -> bool:
+        """Whether a workload is asked for."""
+        return self.only is None or letter in self.only
 
+    def all(self, program: str) -> None:
+        """Run everything that is asked for, one workload after the other."""
+        with (
+            tempfile.TemporaryDirectory(prefix="aiomar-benchmarks-", dir=self.scratch) as folder,
+            nginx(program, Path(folder)) as server,
+        ):
+            for workload in WORKLOADS:
+                if not self.wants(workload.key):
+                    continue
+                if shutil.disk_usage(self.scratch).free < workload.scratch_bytes:
+                    say(f"skipped: {workload.key} needs {workload.scratch_bytes >> 20} MB in {self.scratch}")
+                    continue
+                with server.serving(workload):
+                    self._workload(workload, server)
+        if self.wants(durability.LETTER) and _OURSELVES in self.found.contenders:
+            say(f"{durability.LETTER}: durability")
+            places = [self.scratch, Path(tempfile.gettempdir()), Path.cwd()]
+            self.sections.append(durability.section(places, rounds=self.rounds))
 
-def _run_workload(workload: Workload, server: Server, found: Found, rounds: int) -> tuple[list[Measurement], list[str]]:
-    """Run all rounds of a workload, each in an order of its own; the second result says what failed."""
-    able = [contender for contender in found.contenders.values() if workload.key in contender.workloads]
-    measurements, failures = [], []
-    for number in range(1, 2 if workload.growth_goal else rounds + 1):
-        for contender in random.sample(able, len(able)):
-            try:
-                result = measure(contender, found.modules[contender.name], workload, server, number=number)
-            except ContenderError as error:
-                failures.append(f"{workload.key} round {number}: FAILED: {error}")
-                _say(failures[-1])
-                continue
-            _say(f"{workload.key} round {number}: {contender.name} {result.inner_s:.2f} s")
-            measurements.append(result)
-    return measurements, failures
+    def _workload(self, workload: Workload, server: Server) -> None:
+        if workload.flat:
+            if _OURSELVES in self.found.contenders:
+                say(f"{workload.key}: short and long ranges")
+                try:
+                    self.sections.append(flat.section(workload, server, rounds=self.rounds))
+                except ContenderError as error:
+                    self._failed(f"{workload.key}: FAILED: {error}")
+            return
+        able = [each for each in self.found.contenders.values() if workload.key in each.workloads]
+        for number in range(1, 2 if workload.growth_goal else self.rounds + 1):
+            for contender in random.sample(able, len(able)):
+                try:
+                    result = measure(contender, self.found.modules[contender.name], workload, server, number=number)
+                except ContenderError as error:
+                    self._failed(f"{workload.key} round {number}: FAILED: {error}")
+                    continue
+                say(f"{workload.key} round {number}: {contender.name} {result.inner_s:.2f} s")
+                self.measurements.append(result)
+        if section := table.section(workload, self.measurements, self.found.contenders):
+            self.sections.append(section)
 
-
-def _run_all(
-    program: str, scratch: Path, found: Found, options: argparse.Namespace
-) -> tuple[list[Measurement], list[str]]:
-    measurements: list[Measurement] = []
-    failures: list[str] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="aiomar-benchmarks-", dir=scratch) as folder,
-        nginx(program, Path(folder)) as server,
-    ):
-        for workload in WORKLOADS:
-            if options.only and workload.key not in options.only:
-                continue
-            if shutil.disk_usage(scratch).free < workload.scratch_bytes:
-                _say(f"skipped: {workload.key} needs {workload.scratch_bytes >> 20} MB in {scratch}; give a --scratch")
-                continue
-            with server.serving(workload):
-                some, bad = _run_workload(workload, server, found, options.rounds)
-            measurements += some
-            failures += bad
-    return measurements, failures
+    def _failed(self, text: str) -> None:
+        say(text)
+        self.failures.append(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; 0 unless a contender failed."""
     options = _arguments(arguments)
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if not sys.platform.startswith("linux"):
-        _say("skipped: the benchmarks need Linux, for memory figures and CPU affinity")
-        return 0
+    program = find_nginx()
     if program is None:
-        _say("skipped: nginx not found; install it, on Debian and Ubuntu with: apt install nginx-light")
         return 0
     found = discover()
+    for reason in found.skipped:
+        say(reason)
     if options.contenders:
         found = attrs.evolve(
             found, contenders={name: each for name, each in found.contenders.items() if name in options.contenders}
         )
-    for reason in found.skipped:
-        _say(reason)
-    scratch = options.scratch or (_TMPFS if _TMPFS.is_dir() else Path(tempfile.gettempdir()))
-    measurements, failures = _run_all(program, scratch, found, options)
-    machine = _machine(program)
-    judged = frozenset(name for name, contender in found.contenders.items() if contender.judged)
-    facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    report = "\n\n".join([facts, render(measurements, judged), "\n".join(failures)]).rstrip() + "\n"
+    run = _Run(found=found, rounds=options.rounds, only=options.only, scratch=scratch_folder(options.scratch))
+    run.all(program)
+    machine = describe(program, found.contenders.values(), run.scratch)
+    parts = [machine, _TERMS, render(run.sections), *found.skipped, *run.failures]
+    report = "\n\n".join(parts) + "\n"
     sys.stdout.write(report)
     if options.markdown:
         options.markdown.write_text(report)
     if options.json:
-        everything = {"machine": machine, "measurements": [attrs.asdict(each) for each in measurements]}
+        everything = {
+            "machine": machine,
+            "measurements": [attrs.asdict(each) for each in run.measurements],
+            "sections": [attrs.asdict(each) for each in run.sections],
+        }
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
-    return 1 if failures else 0
+    return 1 if run.failures else 0
 
 
 if __name__ == "__main__":

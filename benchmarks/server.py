@@ -21,7 +21,7 @@ from pathlib import Path
 import attrs
 import trustme
 
-from benchmarks.workloads import Workload
+from benchmarks.workloads import WORKLOADS, Workload
 
 _ENOUGH_CPUS = 4
 _PATIENCE = 10.0  # seconds for nginx to listen, and for its log to be complete
@@ -34,7 +34,7 @@ error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
-    log_format handshakes '$connection $ssl_session_reused $status';
+    log_format handshakes '$connection $ssl_session_reused $request_method $status';
     client_body_temp_path {folder}/t1;
     proxy_temp_path {folder}/t2;
     fastcgi_temp_path {folder}/t3;
@@ -49,7 +49,7 @@ http {{
     ssl_client_certificate {folder}/ca.pem;
     ssl_verify_client on;
     map $arg_selectedMeters $body {{
-        ~^M     /M;
+        {shared}
         default /$arg_selectedMeters;
     }}
     upstream slow {{ server unix:{folder}/slow.sock; keepalive 64; }}
@@ -64,6 +64,7 @@ http {{
     server {{
         listen 127.0.0.1:{download} ssl;
         access_log {folder}/access.log handshakes;
+        max_ranges 0;  # OMAR's pages make their answers as they go
         root {folder}/bodies;
         location = /getMDEF.jsp {{ try_files $body =404; }}
     }}
@@ -89,7 +90,7 @@ class Connections:
     resumed: int
     """How many of those handshakes were shortened by an earlier session."""
     answers: dict[str, int]
-    """How many answers had each status."""
+    """How many answers to GET had each status; a HEAD is no download."""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +108,11 @@ class Server:
         """The folder whose files are handed out, by meter id."""
         return self.folder / "bodies"
 
+    @property
+    def kept(self) -> Path:
+        """A folder for what contenders prepare for a workload."""
+        return self.folder / "kept"
+
     def origin(self, workload: Workload) -> str:
         """Give the download origin that serves a workload."""
         return f"https://127.0.0.1:{self.slow_port if workload.latency else self.download_port}"
@@ -120,12 +126,14 @@ class Server:
     def serving(self, workload: Workload) -> Iterator[None]:
         """Have the bodies of a workload, and its latency, for as long as the context lasts."""
         self.bodies.mkdir()
+        self.kept.mkdir()
         try:
             workload.write_bodies(self.bodies)
             with self._latency(workload) if workload.latency else contextlib.nullcontext():
                 yield
         finally:
             shutil.rmtree(self.bodies)
+            shutil.rmtree(self.kept)
 
     @contextlib.contextmanager
     def _latency(self, workload: Workload) -> Iterator[None]:
@@ -144,17 +152,33 @@ class Server:
         """Count handshakes since `forget_connections`.
 
         nginx writes a line after it has sent a body, so the last lines may come a moment after the client is done.
+
+        Args:
+            requests: how many downloads must have been asked for, at least.
         """
-        lines: list[list[str]] = []
         deadline = time.monotonic() + _PATIENCE
-        while len(lines) < requests and time.monotonic() < deadline:
+        while True:
             time.sleep(0.02)
             lines = [line.split() for line in (self.folder / "access.log").read_text().splitlines()]
+            answers = Counter(status for _, _, method, status in lines if method == "GET")
+            if answers.total() >= requests or time.monotonic() > deadline:
+                break
         return Connections(
-            handshakes=len({connection for connection, _, _ in lines}),
-            resumed=len({connection for connection, reused, _ in lines if reused == "r"}),
-            answers=dict(Counter(status for _, _, status in lines)),
+            handshakes=len({connection for connection, _, _, _ in lines}),
+            resumed=len({connection for connection, reused, _, _ in lines if reused == "r"}),
+            answers=dict(answers),
         )
+
+
+def find_nginx() -> str | None:
+    """Give the path of nginx; where the benchmarks cannot run, say why and give `None`."""
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if not sys.platform.startswith("linux"):
+        sys.stderr.write("skipped: the benchmarks need Linux, for memory figures and CPU affinity\n")
+        return None
+    if program is None:
+        sys.stderr.write("skipped: nginx not found; on Debian and Ubuntu: apt install nginx-light\n")
+    return program
 
 
 @contextlib.contextmanager
@@ -169,7 +193,9 @@ def nginx(program: str, folder: Path) -> Iterator[Server]:
     upload, download, slow = _free_ports(3)
     user = "user root;\n" if os.geteuid() == 0 else ""  # its workers must be able to enter the scratch folder
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIG.format(folder=folder, user=user, upload=upload, download=download, slow=slow))
+    shared = " ".join(f"~^{workload.key} /{workload.key};" for workload in WORKLOADS if workload.shared_body)
+    ports = {"upload": upload, "download": download, "slow": slow}
+    configuration.write_text(_CONFIG.format(folder=folder, user=user, shared=shared, **ports))
     command = [program, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
     clients, servers = _halves(sorted(os.sched_getaffinity(0)))
     with _running(command, ready=lambda: _listens(upload), cpus=servers), _kept_to(clients):

@@ -14,13 +14,13 @@ from pathlib import Path
 
 async def serve(socket: str, seconds: float, body: bytes) -> None:
     """Answer every request on a Unix socket with *body*, *seconds* after its head has come."""
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):  # how nginx says goodbye
-            while await reader.readuntil(b"\r\n\r\n"):
+            while request := await reader.readuntil(b"\r\n\r\n"):
                 await asyncio.sleep(seconds)
-                writer.write(answer)
+                writer.write(head if request.startswith(b"HEAD ") else head + body)
                 await writer.drain()
         writer.close()
 

@@ -1,135 +1,163 @@
-"""From measurements to a table, and to the list of goals that were missed."""
+"""From measurements of a workload to a section: times, ratios of the same round, and goals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from statistics import median
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median, quantiles
 
 import attrs
 
+from benchmarks.contenders import Contender
 from benchmarks.measure import Measurement
-from benchmarks.workloads import PEAK_GOAL, WORKLOADS, Workload
+from benchmarks.report import Goal, Section
+from benchmarks.workloads import PEAK_GOAL, Workload
 
-_HEADINGS = ("contender", "inner s", "min-max", "user+sys s", "peak MB", "growth MB", "handshakes", "ratio", "goals")
-
-
-@attrs.frozen(kw_only=True)
-class Goal:
-    """One number that is to stay under another."""
-
-    what: str
-    value: float
-    limit: float
-
-    @property
-    def met(self) -> bool:
-        """Whether it did."""
-        return self.value <= self.limit
-
-    def __str__(self) -> str:
-        return f"{self.what} <= {self.limit:g}: {'met' if self.met else f'MISSED ({self.value:.2f})'}"
+_HEADINGS = (
+    "contender",
+    "kind",
+    "rounds",
+    "inner s",
+    "min-max",
+    "user+sys s",
+    "peak MB",
+    "growth MB",
+    "handshakes",
+    "ratio",
+    "quartiles",
+)
 
 
 @attrs.frozen(kw_only=True)
-class Row:
+class _Row:
     """One contender's rounds on one workload."""
 
     workload: Workload
-    contender: str
+    contender: Contender
     rounds: Sequence[Measurement]
     ratios: Sequence[float]
-    judged: bool
 
     @property
-    def goals(self) -> list[Goal]:
-        """The goals that are for this contender, with what came out."""
-        if not self.judged:
-            return []
-        goals = [Goal(what="peak", value=self.peak, limit=PEAK_GOAL)]
-        if self.ratios and self.workload.goal:
-            goals.insert(0, Goal(what="ratio", value=median(self.ratios), limit=self.workload.goal))
-        if self.growth is not None and self.workload.growth_goal:
-            goals.append(Goal(what="growth", value=self.growth, limit=self.workload.growth_goal))
-        handshakes = max(each.handshakes for each in self.rounds)
-        return [*goals, Goal(what="handshakes", value=handshakes, limit=self.workload.concurrency)]
-
-    @property
-    def peak(self) -> float:
-        """MB, the highest of all rounds."""
-        return max(each.peak_mb for each in self.rounds)
+    def inner(self) -> float:
+        """Seconds, the median of the rounds."""
+        return median(each.inner_s for each in self.rounds)
 
     @property
     def growth(self) -> float | None:
         """MB, the highest of all rounds."""
         return max((each.growth_mb for each in self.rounds if each.growth_mb is not None), default=None)
 
+    def goals(self) -> list[Goal]:
+        """Give the goals that are for this contender alone, with what came out."""
+        goals = []
+        name, workload = self.contender.name, self.workload
+        if self.ratios and workload.goal:
+            ratio = median(self.ratios)
+            goals.append(Goal(what=f"{name}, ratio", value=ratio, limit=workload.goal, aim=workload.aim))
+        if workload.seconds_goal:
+            goals.append(Goal(what=f"{name}, seconds", value=self.inner, limit=workload.seconds_goal))
+        if self.growth is not None and workload.growth_goal:
+            goals.append(Goal(what=f"{name}, growth in MB", value=self.growth, limit=workload.growth_goal))
+        goals.append(Goal(what=f"{name}, peak in MB", value=_most(self.rounds, _peak), limit=PEAK_GOAL))
+        handshakes = _most(self.rounds, _handshakes)
+        return [*goals, Goal(what=f"{name}, handshakes", value=handshakes, limit=workload.concurrency)]
+
     def cells(self) -> tuple[str, ...]:
         """Give the row as text, in the order of the headings."""
         inner = sorted(each.inner_s for each in self.rounds)
-        last = self.rounds[-1]
-        handshakes = f"{last.handshakes or '-'}" + (f" ({last.resumed} resumed)" if last.resumed else "")
+        handshakes, resumed = _most(self.rounds, _handshakes), max(each.resumed for each in self.rounds)
         return (
-            self.contender,
+            self.contender.name,
+            self.contender.kind,
+            str(len(inner)),
             f"{median(inner):.2f}",
             f"{inner[0]:.2f}-{inner[-1]:.2f}",
             f"{median(each.cpu_s for each in self.rounds):.2f}",
-            f"{self.peak:.0f}",
+            f"{_most(self.rounds, _peak):.0f}",
             "-" if self.growth is None else f"{self.growth:.1f}",
-            handshakes,
+            f"{handshakes:.0f}" + (f" ({resumed} resumed)" if resumed else "") if handshakes else "-",
             f"{median(self.ratios):.2f}" if self.ratios else "-",
-            "; ".join(str(goal) for goal in self.goals),
+            _quartiles(self.ratios),
         )
 
 
-def rows(workload: Workload, measurements: Iterable[Measurement], judged: frozenset[str]) -> list[Row]:
-    """Put a workload's measurements together, fastest contender first.
+def section(
+    workload: Workload, measurements: Iterable[Measurement], contenders: Mapping[str, Contender]
+) -> Section | None:
+    """Put a workload's measurements together, fastest contender first; `None` if there are none.
 
     Args:
         workload: which.
         measurements: of any workloads and rounds.
-        judged: contenders that the goals are for.
+        contenders: by name.
     """
     mine = [each for each in measurements if each.workload == workload.key]
-    references = {
-        number: workload.reference({each.contender: each.inner_s for each in mine if each.round == number})
-        for number in {each.round for each in mine}
+    rounds = {
+        number: {each.contender: each.inner_s for each in mine if each.round == number} for number in _numbers(mine)
     }
-    result = []
+    references = {number: workload.reference(inner) for number, inner in rounds.items()}
+    rows = []
     for name in {each.contender: None for each in mine}:
         own = [each for each in mine if each.contender == name]
         pairs = [(each.inner_s, references[each.round]) for each in own]
         ratios = [inner / reference for inner, reference in pairs if reference]
-        result.append(Row(workload=workload, contender=name, rounds=own, ratios=ratios, judged=name in judged))
-    return sorted(result, key=lambda row: median(each.inner_s for each in row.rounds))
-
-
-def render(measurements: Sequence[Measurement], judged: frozenset[str]) -> str:
-    """Give all tables, and what was missed, as Markdown that reads as plain text too."""
-    parts, missed, goals = [], [], 0
-    for workload in WORKLOADS:
-        found = rows(workload, measurements, judged)
-        if found:
-            parts += [f"## {workload.key}: {workload.title}, {_conditions(workload)}", _table(found)]
-            judgements = [(row, goal) for row in found for goal in row.goals]
-            goals += len(judgements)
-            missed += [f"- {workload.key}, {row.contender}: {goal}" for row, goal in judgements if not goal.met]
-    verdict = f"Goals missed: {len(missed)} of {goals}"
-    return "\n\n".join([*parts, "\n".join([verdict, "", *missed] if missed else [verdict])])
-
-
-def _conditions(workload: Workload) -> str:
-    connections = f"{workload.concurrency} connections"
-    if workload.ideal:
-        return f"{connections}; ratio to the ideal {workload.ideal:.2f} s"
+        rows.append(_Row(workload=workload, contender=contenders[name], rounds=own, ratios=ratios))
+    if not rows:
+        return None
+    rows.sort(key=lambda row: row.inner)
+    judged = [row for row in rows if row.contender.judged]
+    goals = [goal for row in judged for goal in row.goals()]
     if workload.against:
-        slower = "the slower of " if workload.against[1:] else ""
-        return f"{connections}; ratio to {slower}{' and '.join(workload.against)}"
-    return connections
+        goals += [goal for row in judged for goal in _ahead(row, rows)]
+    return Section(
+        title=f"{workload.key}: {workload.title}",
+        conditions=_conditions(workload, rows),
+        headings=_HEADINGS,
+        rows=[row.cells() for row in rows],
+        goals=goals,
+    )
 
 
-def _table(found: Sequence[Row]) -> str:
-    lines = [_HEADINGS, *(row.cells() for row in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
-    texts = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
-    texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(texts)
+def _ahead(ours: _Row, rows: Iterable[_Row]) -> list[Goal]:
+    """Judge whether we are ahead of each peer that is Python itself, by quotients of the same rounds."""
+    goals = []
+    own = {each.round: each.inner_s for each in ours.rounds}
+    for row in rows:
+        quotients = [own[each.round] / each.inner_s for each in row.rounds if each.round in own]
+        if row.contender.kind == "python" and quotients:
+            what = f"{ours.contender.name}, time beside {row.contender.name}"
+            goals.append(Goal(what=what, value=median(quotients), limit=1.0))
+    return goals
+
+
+def _conditions(workload: Workload, rows: Sequence[_Row]) -> str:
+    connections = f"At most {workload.concurrency} connections"
+    if workload.ideal:
+        return f"{connections}; ratio to the ideal {workload.ideal:.2f} s."
+    if workload.against:
+        medians = {row.contender.name: f" ({row.inner:.2f} s)" for row in rows}
+        names = " and ".join(name + medians.get(name, "") for name in workload.against)
+        return f"{connections}; ratio to {'the slower of ' if workload.against[1:] else ''}{names} in the same round."
+    return f"{connections}."
+
+
+def _numbers(measurements: Iterable[Measurement]) -> set[int]:
+    return {each.round for each in measurements}
+
+
+def _most(rounds: Iterable[Measurement], number: Callable[[Measurement], float]) -> float:
+    return max(map(number, rounds))
+
+
+def _peak(each: Measurement) -> float:
+    return each.peak_mb
+
+
+def _handshakes(each: Measurement) -> float:
+    return each.handshakes
+
+
+def _quartiles(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return "-"
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return f"{low:.2f}-{high:.2f}"

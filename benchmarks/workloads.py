@@ -27,7 +27,12 @@ class Workload:
         latency: seconds that the server waits before it answers.
         against: contenders whose slowest is the reference of a round; none where `ideal` or nothing is.
         goal: aiomar's inner time is to be at most this many times the reference.
+        aim: the same, wished for.
+        seconds_goal: seconds that aiomar may take at most.
         growth_goal: MB that memory may grow by between warm-up and end; the workload then runs in one round only.
+        shared_body: whether every meter is answered with the same body: where bodies are not what is measured.
+        flat: whether it is only compared with a shorter range, by ``flat.py``.
+        offered: how many meters are offered where only the first ones are fetched; `None` for just these.
     """
 
     key: str
@@ -38,7 +43,12 @@ class Workload:
     latency: float = 0.0
     against: tuple[str, ...] = ()
     goal: float | None = None
+    aim: float | None = None
+    seconds_goal: float | None = None
     growth_goal: float | None = None
+    shared_body: bool = False
+    offered: int | None = None
+    flat: bool = False
 
     @property
     def ideal(self) -> float | None:
@@ -46,19 +56,22 @@ class Workload:
         return math.ceil(self.files / self.concurrency) * self.latency or None
 
     @property
-    def shared_body(self) -> bool:
-        """Whether every meter is answered with the same body: where only memory or latency is measured."""
-        return self.latency > 0 or self.growth_goal is not None
-
-    @property
     def scratch_bytes(self) -> int:
         """Memory for the bodies and for one contender's output, files rounded up to pages, with some room."""
         page = 4 * KB
-        return int(2.2 * self.files * math.ceil(self.size / page) * page)
+        copies = 1 if self.shared_body else 2
+        return int(1.1 * copies * self.files * math.ceil(self.size / page) * page)
 
     def meters(self) -> Iterator[str]:
-        """Give the meter ids, one at a time."""
-        return (f"{self.key}{number:06}" for number in range(1, self.files + 1))
+        """Give the ids of the meters to fetch, one at a time."""
+        return self._meters(self.files)
+
+    def offered_meters(self) -> Iterator[str]:
+        """Give the ids of all meters that are offered, one at a time."""
+        return self._meters(self.offered or self.files)
+
+    def _meters(self, count: int) -> Iterator[str]:
+        return (f"{self.key}{number:06}" for number in range(1, count + 1))
 
     def reference(self, inner: Mapping[str, float]) -> float | None:
         """Give the seconds to divide by in a round, or `None` where a contender that is needed did not run.
@@ -86,10 +99,43 @@ class Workload:
 PEAK_GOAL = 60.0
 """MB of memory that an aiomar process may take at most, in every workload."""
 
+FLAT_GOAL = 1.1
+"""A file of the workload F may cost at most this many times what a file of a small range costs."""
+
+_MANY = 100_000
+_HASHED = ("curl", "sha256")
 WORKLOADS = (
-    Workload(key="A", title="5,000 x 8 KB", files=5_000, size=8 * KB, against=("curl",), goal=3.0),
-    Workload(key="B", title="200 x 2 MB", files=200, size=2 * MB, against=("curl", "sha256"), goal=1.8),
-    Workload(key="C", title="one file of 1 GB", files=1, size=1024 * MB, against=("curl", "sha256"), goal=1.3),
-    Workload(key="D", title="400 x 8 KB at 200 ms", files=400, size=8 * KB, concurrency=32, latency=0.2, goal=1.08),
-    Workload(key="M", title="100,000 x 1 KB, memory", files=100_000, size=KB, growth_goal=10.0),
+    Workload(key="A", title="5,000 x 8 KB", files=5_000, size=8 * KB, against=("curl",), goal=2.0, aim=1.5),
+    Workload(key="B", title="200 x 2 MB", files=200, size=2 * MB, against=_HASHED, goal=1.2, aim=1.0),
+    Workload(key="C", title="one file of 1 GB", files=1, size=1024 * MB, against=_HASHED, goal=1.2, aim=1.0),
+    Workload(
+        key="D",
+        title="400 x 8 KB at 200 ms",
+        files=400,
+        size=8 * KB,
+        concurrency=32,
+        latency=0.2,
+        goal=1.03,
+        shared_body=True,
+    ),
+    Workload(
+        key="M",
+        title="1,000,000 selections offered, 100,000 x 1 KB of them fetched",
+        files=_MANY,
+        size=KB,
+        growth_goal=10.0,
+        shared_body=True,
+        offered=1_000_000,
+    ),
+    Workload(
+        key="R",
+        title="a finished range of 100,000 files once more",
+        files=_MANY,
+        size=KB,
+        seconds_goal=5.0,
+        shared_body=True,
+    ),
+    Workload(
+        key="F", title="cost of a file in a range of 100,000", files=_MANY, size=8 * KB, shared_body=True, flat=True
+    ),
 )

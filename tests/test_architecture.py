@@ -42,7 +42,8 @@ MAY_IMPORT = {
     "_session": SHARED | {"transport", "transfer", "_breaker", "_config", "_login", "_retry"},
     "_downloads": BELOW,
     "_uploads": BELOW,
-    "_assembly": CLIENT,
+    "_ranges": CLIENT,
+    "_assembly": CLIENT | {"_ranges"},
     "_client": CLIENT | {"_assembly"},
     "": CLIENT | {"_client"},  # aiomar/__init__.py
     "report": CORE | {"transfer", "submissions", "formats"},

@@ -16,6 +16,7 @@ from aiomar.cli._demo import demo
 from aiomar.cli._download import download
 from aiomar.cli._simulate import simulate
 from aiomar.cli._upload import upload
+from aiomar.cli._verify import verify
 
 _HELP = """Download meter data from CAISO's OMAR-Online, and submit meter data files to it.
 
@@ -24,7 +25,7 @@ AIOMAR_UPLOAD_ORIGIN, AIOMAR_DOWNLOAD_ORIGIN, AIOMAR_PKCS12, AIOMAR_CERTIFICATE,
 AIOMAR_CA_FILE, AIOMAR_CONCURRENCY, AIOMAR_STATE_DIR; or in a table of aiomar.toml, named by --profile.
 
 Exit codes: 0 good, 1 unexpected, 2 usage, 3 some downloads failed, 4 server out of reach, 5 certificate or login,
-6 upload refused, 7 upload outcome unknown, 130 interrupted.
+6 upload refused, 7 upload outcome unknown, 8 data checks failed, 130 interrupted.
 """
 
 
@@ -36,7 +37,7 @@ def _make_app() -> App:
         version=lambda: f"aiomar {version('aiomar')}",
         default_parameter=Parameter(negative=(), show_default=False),
     )
-    for command in (demo, simulate, check, download, upload):
+    for command in (demo, simulate, check, download, upload, verify):
         app.command(command)
     return app
 

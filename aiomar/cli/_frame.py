@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 
@@ -11,6 +12,8 @@ from aiomar import OmarError
 from aiomar.cli._codes import INTERRUPTED, UNEXPECTED, code_for
 from aiomar.cli._options import Display
 from aiomar.cli._output import Output
+
+_log = logging.getLogger(__name__)
 
 Work = Coroutine[object, object, int]
 """A command at work; it gives its exit code."""
@@ -44,11 +47,27 @@ def carry_out(command: str, display: Display, prepare: Callable[[Output], Work])
 
 def _in_loop(work: Work) -> int:
     async def until_terminated() -> int:
-        task = asyncio.current_task()
-        # Not on Windows, and not outside the main thread.
-        with contextlib.suppress(NotImplementedError, RuntimeError):
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        _log.debug("event loop: %s.%s", type(loop).__module__, type(loop).__qualname__)
+        # Not on Windows, and not outside the main thread, which asyncio and uvloop say in different ways.
+        nowhere = contextlib.suppress(NotImplementedError, RuntimeError, ValueError)
+        with nowhere:
             if task is not None:
-                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work
+                loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        try:
+            return await work
+        finally:
+            with nowhere:  # uvloop would leave it behind
+                loop.remove_signal_handler(signal.SIGTERM)
 
-    return asyncio.run(until_terminated())
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        return runner.run(until_terminated())
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give what makes loops of uvloop where that is installed (there is none for Windows); `None` for asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

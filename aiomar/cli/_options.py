@@ -15,6 +15,8 @@ from cyclopts import Parameter
 from aiomar import ConfigError, Group, LimitError, Meter, Selection
 
 _DAYS_AGO = re.compile(r"-([0-9]{1,9})d", re.ASCII)
+_AGE = re.compile(r"([1-9][0-9]{0,5})([hd])", re.ASCII)
+_HOURS = {"h": 1, "d": 24}
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 FILE = Parameter(metavar="FILE")
@@ -22,6 +24,7 @@ FILE_OR_DASH = Parameter(metavar="FILE", allow_leading_hyphen=True)
 DIRECTORY = Parameter(metavar="DIR")
 NUMBER = Parameter(metavar="N")
 ID = Parameter(metavar="ID")
+AGE = Parameter(metavar="AGE")
 DAY = Parameter(metavar="DATE", allow_leading_hyphen=True)
 _NAME = Parameter(metavar="NAME")
 _URL = Parameter(metavar="URL")
@@ -99,6 +102,19 @@ def parse_day(text: str, option: str, today: dt.date) -> dt.date:
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"{option} {text!a:.40} is no day of the calendar: correct it") from error
     raise ConfigError(f"{option} must be YYYY-MM-DD, today, yesterday or like -7d, not {text!a:.40}")
+
+
+def parse_age(text: str | None, option: str) -> dt.timedelta | None:
+    """Read ``12h`` or ``3d``; `None` for nothing given.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if text is None:
+        return None
+    if not (age := _AGE.fullmatch(text)):
+        raise ConfigError(f"{option} must be a number of hours or days, like 12h or 3d, not {text!a:.40}")
+    return dt.timedelta(hours=int(age[1]) * _HOURS[age[2]])
 
 
 def parse_selections(meters: Iterable[str], groups: Iterable[str], listed: Iterable[Selection]) -> list[Selection]:

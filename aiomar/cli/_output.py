@@ -36,6 +36,8 @@ from aiomar.cli._options import Display
 
 _MOST_FAILURES = 10
 """Failed downloads that get a line each; beyond them only their number is told (with --json, all are)."""
+_MOST_RETRIES = 10
+"""Repeats that get a line each, likewise: an outage of an hour must not bury everything else."""
 
 
 class Output:
@@ -59,6 +61,8 @@ class Output:
         """What to tell whoever interrupts."""
         self.live: Console | None = None
         """The console of a live display."""
+        self.retries = 0
+        """Downloads that were tried again."""
         self._failures = 0
         self._gone: set[Literal["stdout", "stderr"]] = set()
 
@@ -127,6 +131,18 @@ class Output:
 
     def observe(self, event: Event) -> None:
         """Take an event of the client: as a record, in words, or both."""
+        if isinstance(event, DownloadProgress):
+            return
+        self._remember(event)
+        if self.display.json or self.display.verbose:
+            self._in_full(event)
+        if isinstance(event, DownloadFailed):
+            if self._failures <= _MOST_FAILURES:
+                self.complain(f"{_which(event)}: {told(event.error)}")
+        elif not self.display.verbose and (words := self._in_words(event)):
+            self.say(words)
+
+    def _remember(self, event: Event) -> None:
         match event:
             case LoggedIn():
                 self.logged_in = True
@@ -134,31 +150,39 @@ class Output:
                 self.in_flight = event.name
             case UploadFinished() | UploadFailed():
                 self.in_flight = None
+            case DownloadRetrying():
+                self.retries += 1
             case DownloadFailed():
                 self._failures += 1
-        if isinstance(event, DownloadProgress):
-            return
+            case _:
+                pass
+
+    def _in_full(self, event: Event) -> None:
         record = event_to_dict(event)
         self.record(record)
-        if isinstance(event, DownloadFailed):
-            if self._failures <= _MOST_FAILURES:
-                self.complain(f"{_which(event)}: {told(event.error)}")
-        elif self.display.verbose:
+        if self.display.verbose and not isinstance(event, DownloadFailed):
             name = record.pop("event")
             self.say(f"{name} {' '.join(f'{key}={json.dumps(value)}' for key, value in record.items())}")
-        elif words := in_words(event):
-            self.say(words)
+
+    def _in_words(self, event: Event) -> str | None:
+        if not isinstance(event, DownloadRetrying) or self.retries < _MOST_RETRIES:
+            return in_words(event)
+        return f"{in_words(event)} (from now on repeats are only counted)" if self.retries == _MOST_RETRIES else None
 
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:
         """Show what aiomar logs: warnings, or everything with --verbose."""
         log, handler = logging.getLogger("aiomar"), _Handler(self)
+        # It logs each repeat, which events tell in better words; unheard, a log writes into the live display.
+        repeats, nobody = logging.getLogger("stamina"), logging.NullHandler()
         level = log.level
         log.setLevel(logging.DEBUG if self.display.verbose else logging.WARNING)
         log.addHandler(handler)
+        repeats.addHandler(nobody)
         try:
             yield
         finally:
+            repeats.removeHandler(nobody)
             log.removeHandler(handler)
             log.setLevel(level)
 

@@ -1,65 +1,28 @@
-"""How far a range has come: a bar on a terminal, now and then a line elsewhere."""
+"""How far a range has come: a bar and a line on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 
-from rich.console import Console
-from rich.filesize import decimal
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from aiomar import DownloadFailed, DownloadFinished, DownloadProgress, Event, Observer
+from aiomar import DownloadsPaused, Event, LimitChanged, Observer
 from aiomar.cli._output import Output
+from aiomar.cli._tally import Tally, duration
 
 _SECONDS_BETWEEN_LINES = 10.0
-
-
-class Tally:
-    """Files and bytes so far.
-
-    Args:
-        total: how many files there will be.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.saved = 0
-        self.failed = 0
-        self._bytes = 0
-        self._under_way: dict[Path, int] = {}
-
-    @property
-    def ended(self) -> int:
-        """Files that are saved or given up."""
-        return self.saved + self.failed
-
-    @property
-    def bytes(self) -> int:
-        """Bytes that are here, those of unfinished files among them."""
-        return self._bytes + sum(self._under_way.values())
-
-    def observe(self, event: Event) -> None:
-        """Count an event."""
-        match event:
-            case DownloadProgress():
-                self._under_way[event.path] = event.received
-            case DownloadFinished():
-                self._under_way.pop(event.file.path, None)
-                self._bytes += event.file.size
-                self.saved += 1
-            case DownloadFailed():
-                self._under_way.pop(event.path, None)
-                self.failed += 1
-            case _:
-                pass
-
-    def __str__(self) -> str:
-        failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.ended} of {self.total} files, {decimal(self.bytes)}{failed}"
+_TIMES_A_SECOND = 8.0
+_WHY = {
+    "busy": "the server is busy",
+    "timeout": "the server falls silent",
+    "latency": "the server answers later and later",
+}
+"""Reason of a lower limit → what to say of it."""
 
 
 @contextlib.contextmanager
@@ -67,14 +30,31 @@ def shown(
     out: Output, total: int, label: str = "downloads", clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Observer]:
     """Show how far a range has come for as long as the context lasts; give what takes the client's events."""
-    tally = Tally(total)
+    tally = Tally(total, clock)
+    with displayed(out, tally, label, clock) as lines:
+        yield in_turn(out.observe, tally.observe if lines is None else lines.observe)
+
+
+@contextlib.contextmanager
+def displayed(
+    out: Output, tally: Tally, label: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Lines | None]:
+    """Show a tally for as long as the context lasts; give what tells it in lines, if there is no terminal for it."""
     if out.display.quiet:
-        yield out.observe
-    elif sys.stderr.isatty() and not (console := Console(stderr=True)).is_dumb_terminal:
-        with _live(out, console, tally, label) as refresh:
-            yield in_turn(out.observe, tally.observe, refresh)
+        yield None
+    elif (console := _terminal()) is not None:
+        with _Live(console, tally, label).over(out):
+            yield None
     else:
-        yield _lines(out, tally, label, clock)
+        yield Lines(out, tally, label, clock)
+
+
+def _terminal() -> Console | None:
+    """Give the terminal that a live display can be shown on, if stderr is one."""
+    if not sys.stderr.isatty():
+        return None
+    console = Console(stderr=True)
+    return None if console.is_dumb_terminal else console
 
 
 def in_turn(*observers: Observer) -> Observer:
@@ -87,33 +67,71 @@ def in_turn(*observers: Observer) -> Observer:
     return observe
 
 
-@contextlib.contextmanager
-def _live(out: Output, console: Console, tally: Tally, label: str) -> Iterator[Observer]:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[words]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-        task = progress.add_task(label, total=tally.total, words=str(tally))
-        out.live = console
-        try:
-            yield lambda _: progress.update(task, completed=tally.ended, words=str(tally))
-        finally:
-            out.live = None
+class _Live(Progress):
+    """A bar with a line of words below it; it looks at the tally by itself, so an event costs no drawing."""
+
+    def __init__(self, console: Console, tally: Tally, label: str) -> None:
+        self._tally = tally
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[files]}"),
+            TimeElapsedColumn(),
+            console=console,
+            refresh_per_second=_TIMES_A_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._bar = self.add_task(label, total=tally.total, files=tally.files)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Give the bar as it is now, and the words."""
+        if self.tasks:  # the first time is before there is one
+            self.update(self._bar, completed=self._tally.ended, files=self._tally.files)
+            yield self.make_tasks_table(self.tasks)
+            yield Text("  " + "; ".join(self._tally.facts()))
+
+    @contextlib.contextmanager
+    def over(self, out: Output) -> Iterator[None]:
+        """Hold the terminal for as long as the context lasts; lines of a command go above the bar."""
+        with self:
+            out.live = self.console
+            try:
+                yield
+            finally:
+                out.live = None
 
 
-def _lines(out: Output, tally: Tally, label: str, clock: Callable[[], float]) -> Observer:
-    told = clock()
+class Lines:
+    """A line in ten seconds, and one about a server that is busy; never more often."""
 
-    def observe(event: Event) -> None:
-        nonlocal told
-        out.observe(event)
-        tally.observe(event)
-        if clock() - told >= _SECONDS_BETWEEN_LINES:
-            told = clock()
-            out.say(f"{label}: {tally}")
+    def __init__(self, out: Output, tally: Tally, label: str, clock: Callable[[], float]) -> None:
+        self._out = out
+        self._tally = tally
+        self._label = label
+        self._clock = clock
+        self._told = {"tally": clock()}
 
-    return observe
+    def observe(self, event: Event) -> None:
+        """Count an event, and tell how far it is if that is due."""
+        self._tally.observe(event)
+        match event:
+            case LimitChanged(reason=reason) if reason in _WHY:
+                self._now_and_then("limit", f"{_WHY[reason]}: limit {event.limit} of {event.most}")
+            case DownloadsPaused():
+                wait = duration(event.wait)
+                self._now_and_then("pause", f"paused for {wait}, the server asked for it")
+            case _:
+                self.tick()
+
+    def tick(self) -> None:
+        """Tell how far it is if that is due."""
+        self._now_and_then("tally", self._tally)
+
+    def _now_and_then(self, kind: str, words: object) -> None:
+        now = self._clock()
+        if now - self._told.get(kind, now - _SECONDS_BETWEEN_LINES) >= _SECONDS_BETWEEN_LINES:
+            self._told[kind] = now
+            self._out.say(f"{self._label}: {words}")

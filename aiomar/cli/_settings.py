@@ -14,8 +14,8 @@ from typing import Any
 
 import attrs
 
-from aiomar import ConfigError, IdentityError, OmarConfig
-from aiomar._config import config_from, named_passphrase, settings_from_env, settings_from_toml
+from aiomar import ConfigError, Environment, IdentityError, OmarConfig
+from aiomar._config import config_from, environment_from, named_passphrase, settings_from_env, settings_from_toml
 from aiomar.cli._options import Connection
 
 PROFILES = "aiomar.toml"
@@ -62,11 +62,7 @@ def configure(
         ConfigError: something is missing or cannot be used.
         IdentityError: the certificate cannot be used.
     """
-    options = attrs.asdict(connection, filter=lambda field, value: field.name != "profile" and value is not None)
-    if concurrency is not None:
-        options["concurrency"] = concurrency
-    profile = {} if connection.profile is None else settings_from_toml(PROFILES, connection.profile)
-    settings = layered(options, settings_from_env(environ), profile)
+    settings = _settings(connection, environ, {} if concurrency is None else {"concurrency": concurrency})
     for key in _MUST_EXIST:
         if key in settings and not Path(settings[key]).exists():
             raise ConfigError(f"{spell(key)}: there is no file {str(settings[key])!a:.300}: correct the path")
@@ -77,6 +73,24 @@ def configure(
         if error.kind != "passphrase" or passphrase is not None or ask is None:
             raise
     return config_from(settings, passphrase=ask(), spell=spell)
+
+
+def environment_of(connection: Connection, *, environ: Mapping[str, str]) -> Environment:
+    """Give the environment alone; no certificate is needed.
+
+    Raises:
+        ConfigError: it is missing or cannot be one.
+    """
+    settings = _settings(connection, environ, {})
+    return environment_from(
+        settings.get("environment"), settings.get("upload_origin"), settings.get("download_origin"), spell
+    )
+
+
+def _settings(connection: Connection, environ: Mapping[str, str], more: dict[str, Any]) -> dict[str, Any]:
+    options = attrs.asdict(connection, filter=lambda field, value: field.name != "profile" and value is not None)
+    profile = {} if connection.profile is None else settings_from_toml(PROFILES, connection.profile)
+    return layered(options | more, settings_from_env(environ), profile)
 
 
 def spell(key: str) -> str:

@@ -16,17 +16,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import attrs
-from rich import box
-from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
 
 import aiomar
 from aiomar import FileFormat, Group, LimitError, Meter, OmarClient, OmarConfig, SavedFile, TimeType, UploadReceipt
-from aiomar.cli._codes import GOOD, UNEXPECTED
 from aiomar.cli._output import Output
 from aiomar.cli._progress import shown
-from aiomar.cli._upload import drawn, show_receipts
+from aiomar.cli._show_checks import Check, conclude
+from aiomar.cli._show_killed import KILLED, kill_and_resume
+from aiomar.cli._upload import show_receipts
 from aiomar.testing import DEFAULT_METERS, CutBody, ExpireSession, LoginPage, OmarServer
 
 _START, _END = dt.date(2026, 2, 20), dt.date(2026, 3, 21)
@@ -49,24 +47,10 @@ class _Seen:
         self.pass_on(event)
 
 
-@attrs.frozen
-class Check:
-    """One line of the last table."""
-
-    what: str
-    found: object
-    expected: object
-
-    @property
-    def good(self) -> bool:
-        """Whether it is as it should be."""
-        return self.found == self.expected
-
-
 async def show(out: Output, directory: Path) -> int:
     """Run the demo in a directory that exists; give its exit code."""
+    out.line(f"aiomar {version('aiomar')}: the main job against an OMAR-Online of its own, over mutual TLS")
     async with OmarServer() as server:
-        out.line(f"aiomar {version('aiomar')}: the main job against an OMAR-Online of its own, over mutual TLS")
         with shown(out, len(_SELECTIONS) * len(FileFormat)) as observe:
             seen = _Seen(observe)
             config = OmarConfig(server.identity(), server.environment, trust=server.trust)
@@ -81,6 +65,8 @@ async def show(out: Output, directory: Path) -> int:
         show_receipts(out, receipts, short=True)
         out.line(f"   A fourth file was refused before a byte was sent, as it should be:\n   {refusal}")
         checks = await asyncio.to_thread(_compare, server, files, receipts, refusal, seen)
+    out.line(f"\n4. Download into {KILLED}/ in a process that is killed, and run it again")
+    checks += await kill_and_resume(out, directory, _SELECTIONS, _START, _END)
     out.summary |= {"bytes": sum(file.size for file in files)}
     return conclude(out, files, checks)
 
@@ -159,20 +145,3 @@ def _intervals(csv: Path, day: dt.date) -> int:
     """Count the rows of the first channel on a day."""
     with csv.open(encoding="ascii") as rows:
         return sum(f",1,KWH,{day:%m/%d/%Y}," in row for row in rows)
-
-
-def conclude(out: Output, files: Sequence[SavedFile], checks: Sequence[Check]) -> int:
-    """Show the last table and give the exit code."""
-    good = all(check.good for check in checks)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("4. What came of it")
-    for title in ("is", "should be", ""):
-        table.add_column(title, justify="right")
-    for check in checks:
-        table.add_row(check.what, str(check.found), str(check.expected), "good" if check.good else "WRONG")
-        out.record({"event": "demo_check", "what": check.what.strip(), **attrs.asdict(check), "good": check.good})
-    table.add_row("bytes", decimal(sum(file.size for file in files)), "", "")
-    console = Console(highlight=False, markup=False)
-    out.line(f"\n{drawn(console, table)}")
-    out.line("\nEverything is as it should be." if good else "\nSomething is not as it should be.")
-    return GOOD if good else UNEXPECTED

@@ -27,12 +27,13 @@ from multidict import CIMultiDict
 
 from aiomar.protocol import Environment, FileFormat, Meter, Selection, Span, TimeType
 from aiomar.testing._authority import Authority, Credentials
+from aiomar.testing._capacity import Workers
 from aiomar.testing._faults import Fault, FaultScript
 from aiomar.testing._listener import Listener
 from aiomar.testing._log import Connections, Log, RequestRecord
 from aiomar.testing._reading import Query
 from aiomar.testing._sessions import CookieMode, Sessions
-from aiomar.testing._site import Door, Site, SiteRequest, Upload
+from aiomar.testing._site import Door, Site, SiteRequest, Upload, busy
 from aiomar.testing._wire import Delivery, Ending, whole
 from aiomar.transport import ClientIdentity, Trust
 
@@ -65,6 +66,9 @@ class OmarServer:
         session_requests: uploads and downloads after which a session ends; `None` for never.
         single_session: whether a login during a session gives the cookie of that session again.
         latency: seconds that every answer waits before its first byte.
+        capacity: how many downloads are worked on at once; what comes beyond is refused at once with HTTP 503, and each
+            refusal adds a twentieth of `service_time` to every download under way.  `None` for no such limit.
+        service_time: seconds that each download is worked on; it counts only where there is a `capacity`.
         upload_port: port of login and upload; 0 for any free one.
         download_port: port of the downloads; 0 for any free one.
         maximum_tls: the newest version of TLS to speak; `None` for the newest there is.
@@ -85,6 +89,8 @@ class OmarServer:
         session_requests: int | None = None,
         single_session: bool = False,
         latency: float = 0.0,
+        capacity: int | None = None,
+        service_time: float = 0.02,
         upload_port: int = 0,
         download_port: int = 0,
         maximum_tls: ssl.TLSVersion | None = None,
@@ -96,6 +102,7 @@ class OmarServer:
         self._log = Log()
         self._faults = FaultScript(faults)
         self._latency = latency
+        self._workers = None if capacity is None else Workers(capacity, service_time)
         self._ports = {Door.UPLOAD: upload_port, Door.DOWNLOAD: download_port}
         self._maximum_tls = maximum_tls
         self._authority = Authority() if authority is None else authority
@@ -204,6 +211,8 @@ class OmarServer:
     def clear(self) -> None:
         """Forget requests, uploads, sessions and faults, as if just started; connections stay open and counted."""
         self._site, self._log, self._faults = self._new_site(), Log(), FaultScript()
+        if self._workers:
+            self._workers.clear()
 
     # --- What it saw --------------------------------------------------------------------------------------------------
 
@@ -231,6 +240,15 @@ class OmarServer:
     def max_concurrent_downloads(self) -> int:
         """The largest number of downloads that ran at the same time."""
         return self._log.most["download"]
+
+    @property
+    def worked(self) -> Sequence[int]:
+        """How many downloads each worker has done, where there is a `capacity`.
+
+        A download goes to the first that is idle, so the first number tells how many times of service passed, one after
+        the other.
+        """
+        return tuple(self._workers.done) if self._workers else ()
 
     @property
     def connections(self) -> Connections:
@@ -267,7 +285,12 @@ class OmarServer:
             try:
                 if fault is None or not fault.unread:
                     asked = attrs.evolve(asked, body=await request.content.read())
-                delivery = whole(site.answer(asked)) if fault is None else fault.deliver(site, asked)
+                if fault is not None:
+                    delivery = fault.deliver(site, asked)
+                elif asked.kind == "download" and self._workers and not await self._workers.work():
+                    delivery = whole(busy())
+                else:
+                    delivery = whole(site.answer(asked))
             finally:
                 log.add(asked, fault, time=now, status=None if delivery is None else delivery.status)
             if fault is not None and delivery.misfire:

@@ -107,6 +107,11 @@ def page_reply(body: bytes, status: int = 200, content_type: str = "text/html; c
     return Reply(status=status, headers=(("Content-Type", content_type),), body=body)
 
 
+def busy() -> Reply:
+    """Give the page of a server that has no worker left for a request."""
+    return page_reply(_html.error("503 Service Unavailable", "The server is busy."), 503)
+
+
 class Site:
     """The site's state and verdicts.
 

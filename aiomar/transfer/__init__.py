@@ -4,7 +4,7 @@ from aiomar.transfer._body import Body, BodyRules
 from aiomar.transfer._budget import RetryBudget
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_files import CatalogueFiles
-from aiomar.transfer._catalogue_rows import Entry, FailedRow, SavedRow, Terms
+from aiomar.transfer._catalogue_rows import FailedRow, Terms
 from aiomar.transfer._engine import Batch, Run
 from aiomar.transfer._events import (
     DownloadFailed,
@@ -30,7 +30,7 @@ from aiomar.transfer._limiter import Limiter
 from aiomar.transfer._paths import check_directory, check_final, hold, let_go, real_directory
 from aiomar.transfer._plan import Job, Plan, RangeRequest, Selections, check_kinds, check_selection
 from aiomar.transfer._policy import RetryPolicy
-from aiomar.transfer._publish import Note
+from aiomar.transfer._publish import Note, Notebook
 from aiomar.transfer._results import (
     Completeness,
     DownloadJob,
@@ -59,7 +59,6 @@ __all__ = [
     "DownloadReused",
     "DownloadStarted",
     "DownloadsPaused",
-    "Entry",
     "Event",
     "FailedDownload",
     "FailedRow",
@@ -70,6 +69,7 @@ __all__ = [
     "LoggedIn",
     "LoginRetrying",
     "Note",
+    "Notebook",
     "Observer",
     "PartFile",
     "Plan",
@@ -82,7 +82,6 @@ __all__ = [
     "RetryPolicy",
     "Run",
     "SavedFile",
-    "SavedRow",
     "Selections",
     "SessionEnded",
     "Terms",

@@ -37,7 +37,6 @@ from aiomar.transfer._catalogue_rows import (
     KNOWN,
     RECORD,
     RECORD_FAILURE,
-    Entry,
     FailedRow,
     Row,
     SavedRow,
@@ -48,6 +47,7 @@ from aiomar.transfer._catalogue_rows import (
     saved_values,
     stands,
 )
+from aiomar.transfer._plan import Job
 from aiomar.transfer._results import SavedFile
 
 _T = TypeVar("_T")
@@ -101,7 +101,7 @@ class Catalogue:
 
     def known(
         self,
-        entries: Sequence[Entry],
+        jobs: Sequence[Job],
         terms: Terms,
         *,
         max_age: dt.timedelta | None,
@@ -111,7 +111,7 @@ class Catalogue:
         """Find the files that need not be fetched again: their row matches the request, and size and mtime stand.
 
         Args:
-            entries: what is asked for.
+            jobs: what is asked for.
             terms: what it has in common.
             max_age: how long ago a file may have been fetched; also never in the future then.
             allow_unverified: take files whose completeness nothing proves.
@@ -123,19 +123,19 @@ class Catalogue:
         """
         beginning = f"{self._directory}{os.sep}"
         found: list[SavedFile | None] = []
-        for chunk in _chunks(entries):
-            rows = self._select(KNOWN, [entry.name for entry in chunk], *terms.words)
+        for chunk in _chunks(jobs):
+            rows = self._select(KNOWN, [job.name for job in chunk], *terms.words)
             by_name = {row[0]: row for row in rows}
             with self._understood():
-                for entry in chunk:
-                    row = by_name.get(entry.name)
-                    file = known_file(row, entry, terms, self._directory) if row else None
+                for job in chunk:
+                    row = by_name.get(job.name)
+                    file = known_file(row, job, terms, self._directory) if row else None
                     good = (
                         row
                         and file
                         and (allow_unverified or file.completeness != "unverified")
                         and (max_age is None or _NO_TIME <= now - file.fetched_at <= max_age)
-                        and stands(beginning + entry.name, row[1], row[2])
+                        and stands(beginning + job.name, row[1], row[2])
                     )
                     found.append(file if good else None)
         return found

@@ -8,14 +8,15 @@ from urllib.parse import unquote
 
 from aiomar.errors import LimitError
 from aiomar.protocol import FileFormat, Group, Meter, Span, TimeType, file_name
-from aiomar.transfer._catalogue_rows import Entry, Terms
+from aiomar.transfer._catalogue_rows import Terms
+from aiomar.transfer._plan import Job
 
 _NAME = re.compile(
     r"(?P<kind>meter|group)-(?P<id>.+)_(?P<start>[0-9]{8})_(?P<end>[0-9]{8})_(?P<clock>pst|dst)(?P<suffix>\.csv|\.dat)"
 )
 
 
-def read_name(name: str, origin: str) -> tuple[Entry, Terms] | None:
+def read_name(name: str, origin: str) -> tuple[Job, Terms] | None:
     """Give the request that a file name stands for; `None` for a name that a range never gives.
 
     Args:
@@ -35,9 +36,7 @@ def read_name(name: str, origin: str) -> tuple[Entry, Terms] | None:
     time_type = TimeType[found["clock"].upper()]
     if file_name(selection, span, file_format=file_format, time_type=time_type) != name:
         return None  # another way to write the same request, which no range looks for
-    return Entry(name, selection, span.start, span.end), Terms(
-        origin=origin, file_format=file_format, time_type=time_type
-    )
+    return Job(selection, span, name), Terms(origin=origin, file_format=file_format, time_type=time_type)
 
 
 def _day(digits: str) -> dt.date:

@@ -15,8 +15,9 @@ from typing import Any
 
 import attrs
 
-from aiomar.protocol import FileFormat, Group, Meter, Selection, TimeType
-from aiomar.transfer._results import Completeness, SavedFile
+from aiomar.protocol import FileFormat, Group, Meter, TimeType
+from aiomar.transfer._plan import Job
+from aiomar.transfer._results import Completeness, FailedDownload, SavedFile
 
 Row = tuple[Any, ...]
 CHUNK = 500
@@ -65,16 +66,6 @@ FILES_AFTER = f"{_FILES} WHERE size IS NOT NULL AND id > ? ORDER BY id LIMIT {CH
 IDS = "SELECT name, id FROM files WHERE size IS NOT NULL AND name IN"
 
 
-@attrs.frozen(slots=False)  # made faster that way
-class Entry:
-    """What one file is, by its request."""
-
-    name: str
-    selection: Selection
-    start: dt.date
-    end: dt.date
-
-
 @attrs.frozen(kw_only=True)
 class Terms:
     """What all files of a range have in common."""
@@ -91,59 +82,54 @@ class Terms:
         return self.origin, self.file_format.value.lower(), self.time_type.value.lower()
 
 
-@attrs.frozen(kw_only=True, slots=False)  # as above
+@attrs.frozen(slots=False)  # made faster that way
 class SavedRow:
     """A file that is durable under its final name."""
 
-    entry: Entry
+    name: str
+    file: SavedFile
     terms: Terms
-    size: int
-    """Bytes."""
     mtime_ns: int
     """As `os.stat` gives it for the final path."""
-    sha256: str
-    completeness: Completeness
-    fetched_at: dt.datetime
-    """Aware."""
     attempts: int
 
 
-@attrs.frozen(kw_only=True, slots=False)  # as above
+@attrs.frozen
 class FailedRow:
     """A file that could not be fetched; what is there of it stays what it was."""
 
-    entry: Entry
+    name: str
+    failure: FailedDownload
     terms: Terms
-    error: str
-    attempts: int
     failed_at: dt.datetime
     """Aware."""
 
 
 def saved_values(row: SavedRow) -> Row:
     """Give the parameters of `RECORD`."""
+    file = row.file
     return (
-        *_request(row.entry, row.terms),
-        row.size,
+        *_request(row.name, file, row.terms),
+        file.size,
         row.mtime_ns,
-        row.sha256,
-        row.completeness,
-        _moment(row.fetched_at),
+        file.sha256,
+        file.completeness,
+        _moment(file.fetched_at),
         row.attempts,
     )
 
 
 def failed_values(row: FailedRow) -> Row:
     """Give the parameters of `RECORD_FAILURE`."""
-    error = row.error[:_LONGEST_ERROR].encode("utf-8", "replace").decode()
-    return (*_request(row.entry, row.terms), row.attempts, error, _moment(row.failed_at))
+    failure = row.failure
+    error = str(failure.error)[:_LONGEST_ERROR].encode("utf-8", "replace").decode()
+    return (*_request(row.name, failure, row.terms), failure.attempts, error, _moment(row.failed_at))
 
 
-def _request(entry: Entry, terms: Terms) -> Row:
-    selection = entry.selection
+def _request(name: str, outcome: SavedFile | FailedDownload, terms: Terms) -> Row:
+    selection = outcome.selection
     origin, file_format, clock = terms.words
-    start, end = _day(entry.start), _day(entry.end)
-    return entry.name, origin, selection.kind, selection.id, start, end, file_format, clock
+    return name, origin, selection.kind, selection.id, _day(outcome.start), _day(outcome.end), file_format, clock
 
 
 @lru_cache(maxsize=1024)  # a range has few days and many selections
@@ -156,23 +142,23 @@ def _moment(moment: dt.datetime) -> str:
     return utc.isoformat("T", "microseconds")
 
 
-def known_file(row: Row, entry: Entry, terms: Terms, directory: Path) -> SavedFile | None:
+def known_file(row: Row, job: Job, terms: Terms, directory: Path) -> SavedFile | None:
     """Make a file to be reused from a row of `KNOWN`; `None` if the row is for another request.
 
     Raises:
         ValueError, KeyError, TypeError: the row holds what no version of aiomar wrote.
     """
     name, size, _, sha256, completeness, fetched_at, kind, identifier, start, end = row
-    selection = entry.selection
-    if identifier != selection.id or kind != selection.kind or start != _day(entry.start) or end != _day(entry.end):
+    selection, span = job.selection, job.span
+    if identifier != selection.id or kind != selection.kind or start != _day(span.start) or end != _day(span.end):
         return None
     return SavedFile(
         directory / name,
         size,
         sha256,
         selection,
-        entry.start,
-        entry.end,
+        span.start,
+        span.end,
         terms.file_format,
         terms.time_type,
         dt.datetime.fromisoformat(fetched_at),

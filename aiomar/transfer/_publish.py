@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +20,8 @@ import attrs
 
 from aiomar.errors import DestinationError, DiskError, OmarError
 from aiomar.transfer._catalogue import Catalogue
-from aiomar.transfer._catalogue_rows import SavedRow
+from aiomar.transfer._catalogue_rows import SavedRow, Terms
+from aiomar.transfer._results import SavedFile
 
 _PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
@@ -29,12 +30,21 @@ _PART_STEM_LENGTH = 60
 
 
 @attrs.frozen
-class Note:
-    """What the catalogue is to say of a file once it stands."""
+class Notebook:
+    """Where the files of a range are noted, and what they have in common."""
 
     catalogue: Catalogue
-    row: Callable[[int], SavedRow]
-    """Gives the row when the file's time of change is known, in nanoseconds since the epoch."""
+    terms: Terms
+
+
+@attrs.frozen
+class Note:
+    """What a catalogue is to say of a file once it stands."""
+
+    book: Notebook
+    name: str
+    file: SavedFile
+    attempts: int
 
 
 @attrs.define(eq=False)
@@ -88,7 +98,7 @@ class Publication:
         """Make the final path what it was before, and let the catalogue say nothing about it."""
         if self.published and self.note is not None:
             with suppress(OmarError):  # a row that stays is found out by the file's time of change
-                self.note.catalogue.forget([os.path.basename(self.final)])
+                self.note.book.catalogue.forget([self.note.name])
         with suppress(OSError):
             if not self.published:
                 self.settle()
@@ -138,15 +148,19 @@ def _sync_directories(group: Sequence[Publication]) -> None:
 
 
 def _note_all(group: Sequence[Publication]) -> None:
-    noted: dict[Catalogue, list[tuple[Publication, SavedRow]]] = {}
+    items: dict[Catalogue, list[Publication]] = {}
+    rows: dict[Catalogue, list[SavedRow]] = {}
     for item in group:
-        if item.note is not None and item.error is None:
-            noted.setdefault(item.note.catalogue, []).append((item, item.note.row(item.changed_ns)))
-    for catalogue, pairs in noted.items():
+        if (note := item.note) is not None and item.error is None:
+            catalogue = note.book.catalogue
+            row = SavedRow(note.name, note.file, note.book.terms, item.changed_ns, note.attempts)
+            items.setdefault(catalogue, []).append(item)
+            rows.setdefault(catalogue, []).append(row)
+    for catalogue, some in rows.items():
         try:
-            catalogue.record([row for _, row in pairs])
+            catalogue.record(some)
         except OmarError as error:
-            for item, _ in pairs:
+            for item in items[catalogue]:
                 item.error = error
 
 

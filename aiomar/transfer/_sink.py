@@ -18,7 +18,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -122,7 +122,7 @@ class Disk:
 
 
 class PartFile:
-    """One file that is being written; ends in `commit` or in `discard`.
+    """One file that is being written; ends in `finish` and `publish`, or in `discard`.
 
     Args:
         disk: publishes it.
@@ -142,7 +142,7 @@ class PartFile:
         self._overwrite = overwrite
         self._existed = existed
         self._in_range = in_range
-        self._part: str | None = None
+        self._part = ""
         self._fd = -1
         self._batch: list[bytes] = []
         self._batch_size = 0
@@ -167,21 +167,17 @@ class PartFile:
             except OSError as error:
                 raise disk_error(error, self._final) from error
 
-    async def commit(self, note: Callable[[str, int], Note] | None = None) -> str:
-        """Give the file its final name, with everything that was written.
-
-        Args:
-            note: makes the catalogue's note from sha256 and size; `None` where none is kept.
+    async def finish(self) -> str:
+        """Store what is still in memory; `publish` follows.
 
         Returns:
-            The sha256 of its bytes, in hexadecimal.
+            The sha256 of the file's bytes, in hexadecimal.
 
         Raises:
-            DiskError: it could not be stored; the final path is what it was before.
-            DestinationError: the file had been made by somebody else in the meantime.
+            DiskError: it could not be stored.
         """
         try:
-            part, digest = self._open()
+            digest = self._open()
             if self.size < _SMALL:
                 _store(self._fd, digest, self._batch)
             else:
@@ -189,16 +185,24 @@ class PartFile:
                 await self._stored()
         except OSError as error:
             raise disk_error(error, self._final) from error
-        sha256 = digest.hexdigest()
+        return digest.hexdigest()
+
+    async def publish(self, note: Note | None = None) -> None:
+        """Give the finished file its final name.
+
+        Args:
+            note: for the catalogue; `None` where none is kept.
+
+        Raises:
+            DiskError: it could not be synced, renamed or noted; the final path is what it was before.
+            DestinationError: the file had been made by somebody else in the meantime.
+        """
         fd, self._fd = self._fd, -1
-        await self._disk.publish(
-            Publication(fd, part, self._final, self._overwrite, self._existed, note and note(sha256, self.size))
-        )
-        self._part = None
-        return sha256
+        await self._disk.publish(Publication(fd, self._part, self._final, self._overwrite, self._existed, note))
+        self._part = ""
 
     async def discard(self) -> None:
-        """Leave nothing behind; after a commit there is nothing to do."""
+        """Leave nothing behind; after `publish` there is nothing to do."""
         try:
             if self._job is not None:
                 with suppress(OSError):  # why the file is discarded is known already
@@ -207,24 +211,24 @@ class PartFile:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
-            if self._part is not None:
+            if self._part:
                 with suppress(FileNotFoundError):
                     os.unlink(self._part)
-                self._part = None
+                self._part = ""
 
-    def _open(self) -> tuple[str, hashlib._Hash]:
+    def _open(self) -> hashlib._Hash:
         """Make the part file and begin its hash, unless that is done."""
-        if self._part is None or self._digest is None:
+        if self._digest is None:
             part = beside(self._final, in_range=self._in_range)
             self._fd = os.open(part, _NEW_FILE, 0o600)
             self._part = part
             self._digest = hashlib.sha256()
-        return self._part, self._digest
+        return self._digest
 
     async def _store_batch(self) -> None:
         await self._stored()
         batch, self._batch, self._batch_size = self._batch, [], 0
-        self._job = self._threads.start(_store, self._fd, self._open()[1], batch)
+        self._job = self._threads.start(_store, self._fd, self._open(), batch)
 
     async def _stored(self) -> None:
         """Wait for the batch that is under way."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -35,7 +35,7 @@ Progress = Callable[[int], object]
 """Told the number of bytes after every piece that was read."""
 
 _PIECE = 1 << 20
-_PART = re.compile(r"\..*\.[0-9a-f]{12}\.part", re.DOTALL)
+_PART = re.compile(r"\..*\.[0-9a-f]{12}(?:\.range)?\.part", re.DOTALL)  # as `beside` makes them up
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -77,7 +77,7 @@ class _Content:
     whole: bool
 
 
-def verify_directory(directory: PathLike, *, progress: Progress | None = None) -> Iterator[CheckedFile]:
+def verify_directory(directory: PathLike, *, progress: Progress | None = None) -> Generator[CheckedFile]:
     """Read every file that the catalogue of a directory claims and say what is wrong, then name what it does not know.
 
     Blocks; nothing is changed.
@@ -134,7 +134,7 @@ def rebuild_catalogue(directory: PathLike, *, origin: str, progress: Progress | 
             while chunk := list(islice(rows, CHUNK)):
                 catalogue.record(chunk)
                 files += len(chunk)
-                unverified += sum(row.completeness == "unverified" for row in chunk)
+                unverified += sum(row.file.completeness == "unverified" for row in chunk)
         return RebuiltCatalogue(files=files, unverified=unverified, aside=aside)
 
 
@@ -194,22 +194,25 @@ def _rows(place: Path, origin: str, progress: Progress) -> Iterator[SavedRow]:
             request = read_name(item.name, origin)
             if request is None:
                 continue
-            entry, terms = request
+            job, terms = request
             try:
                 content = _read(place / item.name, terms.file_format, progress)
             except OSError:
                 continue
             if content is not None:
-                yield SavedRow(
-                    entry=entry,
-                    terms=terms,
+                file = SavedFile(
+                    path=place / item.name,
                     size=content.size,
-                    mtime_ns=content.mtime_ns,
                     sha256=content.sha256,
-                    completeness="content" if content.whole else "unverified",
+                    selection=job.selection,
+                    start=job.span.start,
+                    end=job.span.end,
+                    file_format=terms.file_format,
+                    time_type=terms.time_type,
                     fetched_at=dt.datetime.fromtimestamp(content.mtime_ns / 1e9, dt.UTC),
-                    attempts=0,
+                    completeness="content" if content.whole else "unverified",
                 )
+                yield SavedRow(item.name, file, terms, content.mtime_ns, attempts=0)
 
 
 def _read(path: Path, file_format: FileFormat, progress: Progress) -> _Content | None:

@@ -1,6 +1,7 @@
 """What carries requests: identity, trust, and the connection."""
 
 from aiomar.transport._aiohttp import AiohttpTransport
+from aiomar.transport._choice import make_transport
 from aiomar.transport._identity import ClientIdentity
 from aiomar.transport._lean import LeanTransport
 from aiomar.transport._lean import usable as lean_is_usable
@@ -23,4 +24,5 @@ __all__ = [
     "Wiring",
     "build_context",
     "lean_is_usable",
+    "make_transport",
 ]

@@ -16,7 +16,9 @@ from it (`_Attempt.guard`).  A POST is never repeated, and uploads have a connec
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -25,16 +27,17 @@ import yarl
 from aiomar.errors import TransportError
 from aiomar.protocol import HttpRequest, Origin, ResponseHead
 from aiomar.transport._body_reader import BodyReader
-from aiomar.transport._failures import no_answer_in_time, no_connection_in_time, translate
+from aiomar.transport._failures import no_answer_in_time, no_connection_in_time, nothing_came, translate
 from aiomar.transport._pool import Pool, Wiring
 from aiomar.transport._seam import Exchange, Trace
+from aiomar.transport._watch import Watch
 
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace as ForeignTrace
 
 
 class _LostError(aiohttp.ClientError):
-    """A new connection was lost without an answer; not one of the errors after which aiohttp begins anew."""
+    """A connection was lost, and not an idle one; this is none of the errors after which aiohttp begins anew."""
 
     def __init__(self, error: aiohttp.ClientError) -> None:
         super().__init__()
@@ -48,20 +51,27 @@ class _Attempt:
         self.trace = trace
         self._first_byte = first_byte
         self._on_new = True  # as long as there is none
+        self._started = 0.0
         self.scope = asyncio.timeout(None)
 
     def connected(self, *, new: bool) -> None:
         """Note that from now on bytes may leave, and begin to wait for the first one that comes back."""
         self._on_new = new
         self.trace.phase = "request"
+        self._started = monotonic()
         self.scope.reschedule(asyncio.get_running_loop().time() + self._first_byte)
+
+    def answered(self) -> None:
+        """Note that the head of the answer is here."""
+        self.trace.phase = "response"
+        self.trace.waited = monotonic() - self._started
 
     async def guard(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Be aiohttp's middleware: let it repeat what was lost on a pooled connection, and nothing else."""
         try:
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            if self._on_new:
+            if self._on_new or not nothing_came(error):
                 raise _LostError(error) from error
             raise
 
@@ -78,8 +88,8 @@ class _TellingPool(Pool):
         traces: list[ForeignTrace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
     ) -> aiohttp.connector.Connection:
-        connection = await super().connect(req, traces, timeout)
-        _ATTEMPT.get().connected(new=self.is_new(connection.protocol))
+        connection, new = await self.take(req, traces, timeout)
+        _ATTEMPT.get().connected(new=new)
         return connection
 
 
@@ -96,8 +106,10 @@ class AiohttpTransport:
     def __init__(self, wiring: Wiring, *, proxy: str | None) -> None:
         self._timeouts = wiring.timeouts
         self._server_hostname = wiring.server_hostname
+        self._resolver = wiring.resolver
         self._proxy = proxy
         self._answered = False
+        self._gap = Watch(wiring.timeouts.read)
 
         def session(*, single: bool) -> aiohttp.ClientSession:
             return aiohttp.ClientSession(
@@ -116,22 +128,15 @@ class AiohttpTransport:
         """Send a request once and wait for the head of its answer; see `Transport.send`."""
         response = await self._send(request, trace, self._single if own_connection else self._pooled)
         self._answered = True
-        trace.phase = "response"
-        return BodyReader(
-            head=ResponseHead(status=response.status, headers=tuple(response.headers.items())),
-            origin=request.origin,
-            content=response.content,
-            gap_seconds=self._timeouts.read,
-            give_back=response.release,
-            give_up=response.close,
-        )
+        head = ResponseHead(response.status, tuple(response.headers.items()))
+        return BodyReader(head, request.origin, response.content, self._gap, response)
 
     async def _send(self, request: HttpRequest, trace: Trace, session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
         attempt = _Attempt(trace, self._timeouts.first_byte)
         token = _ATTEMPT.set(attempt)
         try:
             async with attempt.scope:
-                return await session.request(
+                response = await session.request(
                     request.method,
                     yarl.URL(request.url, encoded=True),
                     headers=request.headers,
@@ -141,12 +146,14 @@ class AiohttpTransport:
                     proxy=self._proxy,
                     middlewares=(attempt.guard,),
                 )
+            attempt.answered()
         except _LostError as wrapper:
             raise self._failure(wrapper.error, request.origin, attempt) from wrapper.error
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error, request.origin, attempt) from error
         finally:
             _ATTEMPT.reset(token)
+        return response
 
     def _failure(self, error: Exception, origin: Origin, attempt: _Attempt) -> TransportError:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -157,7 +164,8 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close every connection at once; a peer that never says goodbye is not waited for."""
-        try:
-            await self._pooled.close()
-        finally:
-            await self._single.close()
+        self._gap.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._resolver.close)
+            stack.push_async_callback(self._single.close)
+            stack.push_async_callback(self._pooled.close)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import time
+from typing import Protocol
 
 import aiohttp
 import attrs
@@ -11,9 +11,20 @@ import attrs
 from aiomar.errors import DeadlineError, TransportError, TruncatedBodyError
 from aiomar.protocol import Origin, ResponseHead, announced_length
 from aiomar.transport._failures import translate
+from aiomar.transport._watch import Watch
 
 
-@attrs.define(kw_only=True)
+class Source(Protocol):
+    """Where the connection goes after the body."""
+
+    def release(self) -> object:
+        """Give it back for the next request."""
+
+    def close(self) -> object:
+        """Close it."""
+
+
+@attrs.define
 class BodyReader:
     """An `Exchange` over aiohttp's stream.
 
@@ -21,32 +32,35 @@ class BodyReader:
         head: status and headers.
         origin: where it comes from, for messages.
         content: the stream.
-        gap_seconds: the longest silence.
-        give_back: gives the connection back to the pool.
-        give_up: closes the connection.
+        watch: bounds each silence.
+        source: gets the connection at the end.
     """
 
     head: ResponseHead
     _origin: Origin
     _content: aiohttp.StreamReader
-    _gap_seconds: float
-    _give_back: Callable[[], object]
-    _give_up: Callable[[], object]
+    _watch: Watch
+    _source: Source
     _received: int = attrs.field(default=0, init=False)
     _open: bool = attrs.field(default=True, init=False)
 
     async def read(self) -> bytes:
         """Give the next piece as it came; see `Exchange.read`."""
         content = self._content
+        if content.at_eof():
+            return b""
         try:
-            # Most of the time the bytes are here already: no timer is set then.
+            # Most of the time the bytes are here already: nobody needs to be watched then.
             piece = content.read_nowait()
-            if not piece and not content.at_eof():
-                async with asyncio.timeout(self._gap_seconds):
+            if not piece:
+                self._watch.begin(content, time.monotonic())
+                try:
                     piece = await content.readany()
+                finally:
+                    self._watch.end(content)
         except TimeoutError as error:
             raise DeadlineError(
-                f"{self._origin} sent nothing for {self._gap_seconds:g} s in the middle of its answer: try again",
+                f"{self._origin} sent nothing for {self._watch.seconds:g} s in the middle of its answer: try again",
                 phase="read",
             ) from error
         except (aiohttp.ClientError, OSError) as error:
@@ -59,7 +73,10 @@ class BodyReader:
         if self._open:
             self._open = False
             # Only a body that was read to its end leaves a connection that can be used again.
-            (self._give_back if self._content.at_eof() else self._give_up)()
+            if self._content.at_eof():
+                self._source.release()
+            else:
+                self._source.close()
 
     def _broken(self, error: Exception) -> TransportError:
         if not isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientConnectionError | OSError):

@@ -77,6 +77,13 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
     return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
 
 
+def nothing_came(error: BaseException) -> bool:
+    """Whether a connection was lost before the first byte of an answer, as far as aiohttp tells."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)  # else it holds the head as far as it came
+    return isinstance(error, aiohttp.ClientOSError | ConnectionResetError | BrokenPipeError)
+
+
 def no_connection_in_time(origin: Origin, timeouts: Timeouts) -> DeadlineError:
     """Say that name look-up, TCP and TLS took too long together."""
     return DeadlineError(

@@ -10,6 +10,7 @@ import pkgutil
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
@@ -33,6 +34,7 @@ class Job:
         bodies: folder of the server's own files, for who only reads them.
         output: an empty folder; one file ``*.dat`` for each meter is expected there.
         state: an empty folder for whatever else a contender keeps.
+        kept: a folder that lives as long as the workload is served, for what `Contender.prepare` makes.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Job:
     bodies: Path = attrs.field(converter=Path)
     output: Path = attrs.field(converter=Path)
     state: Path = attrs.field(converter=Path)
+    kept: Path = attrs.field(converter=Path)
 
     @property
     def workload(self) -> Workload:
@@ -59,6 +62,29 @@ class Job:
 
 COOKIE = "JSESSIONID=benchmark"
 
+Kind = Literal["aiomar", "python", "binding", "program", "limit"]
+"""What a contender is: ourselves; a client in Python; one of C or Rust that Python drives; a program; or no client, but
+what a client could at best do."""
+
+
+@attrs.frozen
+class Program:
+    """A program that a contender needs.
+
+    Attributes:
+        name: as it is called.
+        package: of Debian and Ubuntu, that brings it.
+        version: arguments that make it say its version.
+    """
+
+    name: str
+    package: str
+    version: tuple[str, ...] = ("--version",)
+
+
+def _nothing(_: Job) -> None:
+    """Prepare nothing."""
+
 
 @attrs.frozen(kw_only=True)
 class Contender:
@@ -66,19 +92,30 @@ class Contender:
 
     Attributes:
         name: as it stands in the tables.
+        kind: what it is.
         workloads: letters of the workloads that it does.
         run: does the whole work of a job; only this is timed.
-        writes: whether files are to be found in the job's output afterwards.
-        program: a program that must be installed.
+        prepare: called in a process of its own before each `run`; not timed.
+        writes: whether files are to be found in the job's output afterwards; else nothing may be downloaded.
+        program: what must be installed.
+        distributions: the Python distributions whose versions matter.
         judged: whether the goals are for it.
     """
 
     name: str
+    kind: Kind
     workloads: str
     run: Callable[[Job], None]
+    prepare: Callable[[Job], None] = _nothing
     writes: bool = True
-    program: str | None = None
+    program: Program | None = None
+    distributions: tuple[str, ...] = ()
     judged: bool = False
+
+    @property
+    def prepares(self) -> bool:
+        """Whether there is anything to prepare."""
+        return self.prepare is not _nothing
 
 
 @attrs.frozen
@@ -116,8 +153,10 @@ def _collect(module: str, found: Found) -> None:
         found.skipped.append(f"skipped: {module} ({error})")
         return
     for contender in contenders:
-        if contender.program and not shutil.which(contender.program):
-            found.skipped.append(f"skipped: {contender.program} not found; install the package {contender.program}")
+        program = contender.program
+        if program and not shutil.which(program.name):
+            reason = f"{program.name} not found; on Debian and Ubuntu: apt install {program.package}"
+            found.skipped.append(f"skipped: {contender.name} ({reason})")
             continue
         found.modules[contender.name] = module
         found.contenders[contender.name] = contender

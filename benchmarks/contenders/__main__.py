@@ -1,6 +1,7 @@
-"""The measured process: ``python -m benchmarks.contenders MODULE NAME`` with the job as JSON on standard input.
+"""The measured process: ``python -m benchmarks.contenders MODULE NAME run`` with the job as JSON on standard input.
 
-It imports one contender, runs it once, and prints one JSON object.  Times begin after the imports.
+It imports one contender, runs it once, and prints one JSON object.  Times begin after the imports.  With ``prepare`` in
+place of ``run`` it prepares, and nothing of that is timed.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ def _peak_kb() -> int:
 
 
 def main() -> None:
-    """Run one contender and print what it took."""
-    module, name = sys.argv[1:]
+    """Run or prepare one contender, and print what running took."""
+    module, name, step = sys.argv[1:]
     contender = next(each for each in load(module) if each.name == name)
     job = Job(**json.load(sys.stdin))
+    if step == "prepare":
+        contender.prepare(job)
+        return
     cpu = _cpu_seconds()
     began = time.perf_counter()
     contender.run(job)

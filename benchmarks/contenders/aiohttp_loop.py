@@ -6,15 +6,13 @@ No hash, no part file, no sync, no judgement of what came.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Iterator
 
 import aiohttp
 from yarl import URL
 
 from benchmarks.contenders import COOKIE, Contender, Job
-
-_CHUNK = 64 * 1024
+from benchmarks.contenders._shared import CHUNK, ssl_context
 
 
 async def _work(session: aiohttp.ClientSession, job: Job, meters: Iterator[str]) -> None:
@@ -22,15 +20,13 @@ async def _work(session: aiohttp.ClientSession, job: Job, meters: Iterator[str])
         async with session.get(URL(job.url(meter), encoded=True)) as response:
             response.raise_for_status()
             with job.target(meter).open("wb") as file:
-                async for chunk in response.content.iter_chunked(_CHUNK):
+                async for chunk in response.content.iter_chunked(CHUNK):
                     file.write(chunk)
 
 
 async def _fetch(job: Job) -> None:
-    context = ssl.create_default_context(cafile=str(job.credentials / "ca.pem"))
-    context.load_cert_chain(job.credentials / "client.pem", job.credentials / "client.key")
     meters = job.workload.meters()
-    connector = aiohttp.TCPConnector(ssl=context, limit=job.workload.concurrency)
+    connector = aiohttp.TCPConnector(ssl=ssl_context(job), limit=job.workload.concurrency)
     async with (
         aiohttp.ClientSession(connector=connector, headers={"Cookie": COOKIE}) as session,
         asyncio.TaskGroup() as group,
@@ -44,4 +40,6 @@ def run(job: Job) -> None:
     asyncio.run(_fetch(job))
 
 
-CONTENDERS = (Contender(name="aiohttp loop", workloads="ABCDM", run=run),)
+CONTENDERS = (
+    Contender(name="aiohttp loop", kind="python", workloads="ABCDM", run=run, distributions=("aiohttp", "yarl")),
+)

@@ -1,10 +1,12 @@
-"""aiomar through its public face, with every file hashed and checked; with and without syncing it to disk."""
+"""aiomar through its public face, with every file hashed, checked, renamed and entered in the catalogue."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import functools
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from aiomar import (
     ClientIdentity,
@@ -13,12 +15,15 @@ from aiomar import (
     Meter,
     OmarClient,
     OmarConfig,
+    RangeReport,
     TimeType,
     Trust,
 )
 from benchmarks.contenders import Contender, Job
 
 DAY = dt.date(2026, 1, 1)
+USED = ("aiomar", "aiohttp")
+"""Distributions whose versions matter for every contender that is aiomar."""
 
 
 def configuration(job: Job, *, durable: bool = True) -> OmarConfig:
@@ -33,20 +38,51 @@ def configuration(job: Job, *, durable: bool = True) -> OmarConfig:
     )
 
 
+async def download(client: OmarClient, meters: Iterable[str], into: Path) -> RangeReport:
+    """Download the files of meters.
+
+    Args:
+        client: who downloads.
+        meters: their ids; taken as they are needed.
+        into: a folder, made when missing.
+    """
+    selections = (Meter(meter) for meter in meters)
+    return await client.download_range(
+        selections, DAY, DAY, file_format=FileFormat.MDEF, time_type=TimeType.PST, into=into
+    )
+
+
 async def _fetch(job: Job, *, durable: bool) -> None:
-    meters = (Meter(meter) for meter in job.workload.meters())
     async with OmarClient(configuration(job, durable=durable)) as client:
-        await client.download_range(
-            meters, DAY, DAY, file_format=FileFormat.MDEF, time_type=TimeType.PST, into=job.output
-        )
+        await download(client, job.workload.meters(), job.output)
 
 
-def run(job: Job, *, durable: bool) -> None:
-    """Download the range, login included."""
-    asyncio.run(_fetch(job, durable=durable))
+def run(job: Job, *, durable: bool, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+    """Download the range, login included.
+
+    Args:
+        job: what.
+        durable: whether to sync to disk.
+        new_loop: makes the event loop; `None` for asyncio's own.
+    """
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_fetch(job, durable=durable))
 
 
 CONTENDERS = (
-    Contender(name="aiomar", workloads="ABCD", run=functools.partial(run, durable=True), judged=True),
-    Contender(name="aiomar durable=False", workloads="ABCD", run=functools.partial(run, durable=False)),
+    Contender(
+        name="aiomar",
+        kind="aiomar",
+        workloads="ABCD",
+        run=functools.partial(run, durable=True),
+        distributions=USED,
+        judged=True,
+    ),
+    Contender(
+        name="aiomar durable=False",
+        kind="aiomar",
+        workloads="ABCD",
+        run=functools.partial(run, durable=False),
+        distributions=USED,
+    ),
 )

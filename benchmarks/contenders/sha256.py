@@ -14,4 +14,4 @@ def run(job: Job) -> None:
             hashlib.file_digest(file, "sha256")
 
 
-CONTENDERS = (Contender(name="sha256", workloads="ABC", run=run, writes=False),)
+CONTENDERS = (Contender(name="sha256", kind="limit", workloads="ABC", run=run, writes=False),)

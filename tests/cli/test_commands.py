@@ -11,8 +11,8 @@ import pytest
 
 from aiomar.cli._options import Display
 from aiomar.cli._output import Output
-from aiomar.cli._show import Check, conclude
-from aiomar.testing import CutBody, DropAnswer, Fault, LoginPage, Page, Redirect, Status
+from aiomar.cli._show_checks import Check, conclude
+from aiomar.testing import CutBody, DropAnswer, Fault, LoginPage, Page, Raw, Redirect, Status
 from tests.cli.conftest import Place, Result
 
 Run = Callable[..., Result]
@@ -116,7 +116,8 @@ def test_download(aiomar: Run, place: Place) -> None:
         str(Path("data") / f"{name}_20260301_20260302_pst.csv") for name in names
     ]
     assert all(Path(line).stat().st_size for line in result.out.splitlines())
-    assert result.err.startswith("3 files, ")
+    assert result.err.startswith("3 files fetched, 0 reused, 0 failed: ")
+    assert result.err.endswith(" s, 0 retries\n")
 
 
 def test_download_of_ids_from_a_file(aiomar: Run, place: Place) -> None:
@@ -134,8 +135,40 @@ def test_download_as_json(aiomar: Run, place: Place) -> None:
     events = [record["event"] for record in result.records]
     assert events[0] == "range_started"
     assert events[-3:] == ["download_finished", "range_finished", "summary"]
-    facts = {"command": "download", "exit_code": 0, "files": 1, "failures": 0, "reused": 0}
+    facts = {"command": "download", "exit_code": 0, "files": 1, "failures": 0, "reused": 0, "retries": 0}
     assert result.summary.items() >= facts.items()
+
+
+def test_a_download_that_is_run_again(aiomar: Run, place: Place) -> None:
+    """It fetches nothing, lists the files all the same, and says so; the plan knows as well."""
+    words = ("download", *place.options, "--meter", "1001", "--meter", "1002", *RANGE)
+    first = aiomar(*words)
+    asked = len(place.server.requests)
+    plan = aiomar(*words, "--dry-run")
+    assert [line.split()[0] for line in plan.out.splitlines()] == ["reuse", "reuse"]
+    assert plan.err == "2 files: 0 to fetch, 2 here already; nothing was sent\n"
+    again = aiomar(*words, "--json")
+    assert [record["event"] for record in again.records].count("download_reused") == 2
+    assert again.summary.items() >= {"files": 2, "reused": 2, "bytes": 0}.items()
+    assert sorted(aiomar(*words).out.splitlines()) == sorted(first.out.splitlines())
+    assert len(place.server.requests) == asked
+
+
+@pytest.mark.parametrize(("age", "fetched"), [(("--max-age", "1h"), 0), (("--max-age", "3d"), 0), (("--fresh",), 1)])
+def test_a_download_of_what_is_too_old(aiomar: Run, place: Place, age: tuple[str, ...], fetched: int) -> None:
+    """What was fetched just now is younger than an hour; --fresh asks for it all the same."""
+    words = ("download", *place.options, "--meter", "1001", *RANGE)
+    assert aiomar(*words).code == 0
+    assert aiomar(*words, *age, "--json").summary["reused"] == 1 - fetched
+
+
+def test_a_download_that_nothing_proves(aiomar: Run, place: Place) -> None:
+    """It is saved if that is wanted, and failed if not."""
+    words = ("download", *place.options, "--meter", "1001", *RANGE, "--json")
+    place.server.script(*2 * [Raw(b"HTTP/1.1 200 OK\r\n\r\nno end")])
+    assert aiomar(*words).code == 3
+    finished = [record for record in aiomar(*words, "--allow-unverified").records if "file" in record]
+    assert finished[0]["file"]["completeness"] == "unverified"  # type: ignore[index] # it is an object
 
 
 def test_download_that_fails_in_part(aiomar: Run, place: Place) -> None:
@@ -164,14 +197,16 @@ def test_trouble_on_the_way_is_told(aiomar: Run, place: Place) -> None:
     assert result.code == 0
     assert "again in " in result.err
     assert "the session has ended" in result.err
+    assert result.err.endswith("1 retry\n")
     place.server.script(LoginPage())
-    assert aiomar("download", *place.options, "--meter", "1001", *RANGE, "--quiet").err == ""
+    assert aiomar("download", *place.options, "--meter", "1001", *RANGE, "--quiet", "--fresh").err == ""
 
 
 def test_verbose_tells_every_event(aiomar: Run, place: Place) -> None:
-    """One line each on stderr."""
+    """One line each on stderr, beside what the library logs."""
     result = aiomar("download", *place.options, "--meter", "1001", *RANGE, "--verbose")
-    assert [line.split()[0] for line in result.err.splitlines()][:2] == ["range_started", "download_started"]
+    told = [line.split()[0] for line in result.err.splitlines()]
+    assert [word for word in told if word != "aiomar:"][:2] == ["range_started", "download_started"]
     assert "download_finished file=" in result.err
 
 
@@ -204,6 +239,7 @@ def test_a_dry_run_of_a_download(aiomar: Run, place: Place) -> None:
         RANGE,
         ("--meter", " ", *RANGE),
         ("--meter", "1", *RANGE, "--days-per-file", "0"),
+        ("--meter", "1", *RANGE, "--max-age", "soon"),
         ("--meter", "1", *RANGE, "--concurrency", "0"),
         ("--meter", "1", *RANGE[:-1], "no/such/parent/data"),
         ("--meter", "1", "--from", "2026-03-02", "--to", "2026-03-01", *RANGE[4:]),
@@ -296,7 +332,7 @@ def test_upload_that_fails(aiomar: Run, place: Place, faults: list[Fault], code:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("simulate",), ("check",), ("download",), ("upload",)])
+@pytest.mark.parametrize("command", [(), ("demo",), ("simulate",), ("check",), ("download",), ("upload",), ("verify",)])
 def test_help(aiomar: Run, command: tuple[str, ...]) -> None:
     """Every command explains itself."""
     result = aiomar(*command, "--help")
@@ -345,7 +381,9 @@ def test_the_demo(aiomar: Run) -> None:
     assert "the session has ended: logging in again" in result.err
     tables = [line for line in result.out.splitlines() if not line.startswith(("   ", "The files are in"))]
     assert max(map(len, tables)) <= 80
-    assert len(list(Path("kept").iterdir())) == 123
+    assert len([path for path in Path("kept").iterdir() if path.is_file()]) == 123
+    assert len(list(Path("kept", "killed").glob("*.dat"))) == 61
+    assert sorted(path.name for path in Path("kept").iterdir() if path.is_dir()) == [".aiomar", "killed"]
 
 
 def test_the_demo_where_it_cannot_write(aiomar: Run) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import logging
+import signal
+import sys
 
 import pytest
 
@@ -83,8 +85,24 @@ def test_what_the_library_logs(capsys: pytest.CaptureFixture[str], display: Disp
     log = logging.getLogger("aiomar")
     before = (log.level, list(log.handlers))
     assert carry_out("x", display, warn) == 0
-    assert capsys.readouterr().err == shown
+    told = [line for line in capsys.readouterr().err.splitlines(keepends=True) if "event loop" not in line]
+    assert "".join(told) == shown
     assert (log.level, list(log.handlers)) == before
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_loop_is_of_uvloop_where_that_is_installed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, installed: bool
+) -> None:
+    """Without it the loop is asyncio's own; --verbose tells which one it is."""
+    if installed:
+        pytest.importorskip("uvloop")
+    else:
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    handler = signal.getsignal(signal.SIGTERM)
+    assert carry_out("x", Display(verbose=True), warn) == 0
+    assert f"event loop: {'uvloop' if installed else 'asyncio'}." in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == handler
 
 
 def test_ids_from_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

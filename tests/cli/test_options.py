@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from aiomar import ConfigError, Group, LimitError, Meter
-from aiomar.cli._options import parse_day, parse_ids, parse_selections
+from aiomar.cli._options import parse_age, parse_day, parse_ids, parse_selections
 
 TODAY = dt.date(2026, 3, 1)
 
@@ -34,6 +34,19 @@ def test_days_that_are_none(text: str) -> None:
     """Everything else is refused with the option's name."""
     with pytest.raises(ConfigError, match="--from"):
         parse_day(text, "--from", TODAY)
+
+
+@pytest.mark.parametrize(("text", "age"), [(None, None), ("12h", dt.timedelta(hours=12)), ("3d", dt.timedelta(days=3))])
+def test_ages(text: str | None, age: dt.timedelta | None) -> None:
+    """An age is a number of hours or of days."""
+    assert parse_age(text, "--max-age") == age
+
+
+@pytest.mark.parametrize("text", ["", "12", "h", "0d", "-1d", "1.5h", "12 h", "12H", "3m", "9999999d", "\u0663d"])
+def test_ages_that_are_none(text: str) -> None:
+    """Everything else is refused with the option's name, and with examples."""
+    with pytest.raises(ConfigError, match=r"--max-age must be .* like 12h or 3d"):
+        parse_age(text, "--max-age")
 
 
 def test_ids_from_lines() -> None:

@@ -8,32 +8,30 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from aiomar.cli._options import Display
-from aiomar.cli._output import Output
-from aiomar.cli._progress import shown
-from aiomar.testing import Authority, Stall
+from aiomar.testing import Authority, CutBody, Stall
 from tests.cli.conftest import Place
-from tests.cli.test_json import EVENTS
 
 AIOMAR = (sys.executable, "-m", "aiomar.cli")
+_WITHOUT = "import sys; sys.modules['uvloop'] = None; from aiomar.cli import main; sys.exit(main())"
+WITHOUT_UVLOOP = (sys.executable, "-c", _WITHOUT)
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminals are POSIX ones here")
 
 
 @contextmanager
-def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+def started(*words: str, program: Sequence[str] = AIOMAR) -> Iterator[subprocess.Popen[str]]:
     """Run a command beside the test."""
     pipe = subprocess.PIPE
     # A shell starts what it puts into the background with SIGINT ignored, and that is inherited: not by these.
     ours = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        process = subprocess.Popen([*AIOMAR, *words], stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen([*program, *words], stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True)
     finally:
         signal.signal(signal.SIGINT, ours)
     with process:
@@ -54,12 +52,13 @@ def lines_until(process: subprocess.Popen[str], beginning: str) -> list[str]:
     pytest.fail(f"ended before {beginning!r}: {lines}")
 
 
+@pytest.mark.parametrize("program", [AIOMAR, WITHOUT_UVLOOP], ids=["as installed", "without uvloop"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_download(place: Place, number: signal.Signals) -> None:
-    """Exit code 130, one line that says how to go on, a summary, and no file."""
+def test_an_interrupted_download(place: Place, number: signal.Signals, program: tuple[str, ...]) -> None:
+    """Exit code 130, one line that says how to go on, a summary, and no file; with either event loop."""
     place.server.script(Stall(after=1_000))
     words = ("--from", "2026-03-01", "--to", "2026-03-02", "--format", "csv", "--time", "pst", "--into", "data")
-    with started("download", *place.options, "--meter", "1001", *words, "--json") as process:
+    with started("download", *place.options, "--meter", "1001", *words, "--json", program=program) as process:
         lines_until(process, '{"event": "logged_in"')
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
@@ -94,7 +93,7 @@ def test_a_reader_that_leaves_does_not_stop_the_work(place: Place) -> None:
         process.stdout.close()
         assert process.wait(timeout=20) == 0
         assert process.stderr.read() == ""
-    assert len(list(Path("data").iterdir())) == 2
+    assert len(list(Path("data").glob("*.csv"))) == 2
 
 
 def test_what_simulate_prints_works() -> None:
@@ -166,14 +165,18 @@ def on_terminal(*words: str, typed: bytes = b"") -> tuple[int, str]:
 
 
 def test_a_download_on_a_terminal(place: Place) -> None:
-    """There is a bar while it runs; paths and the last line stay."""
+    """There is a bar while it runs; paths, a repeat and the last line stay, and nobody else writes there."""
+    place.server.script(CutBody(after=100))
     words = ("--from", "2026-03-01", "--to", "2026-03-02", "--format", "csv", "--time", "pst", "--into", "data")
     code, seen = on_terminal("download", *place.options, "--meter", "1001", "--meter", "1002", *words)
     assert code == 0
     assert "0 of 2 files" in seen
     assert "2 of 2 files" in seen
-    assert all(str(path) in seen for path in Path("data").iterdir())
-    assert "2 files, " in seen.rstrip().splitlines()[-1]
+    assert "files/s" in seen
+    assert "again in " in seen
+    assert "stamina" not in seen
+    assert all(str(path) in seen for path in Path("data").glob("*.csv"))
+    assert "2 files fetched, 0 reused, 0 failed: " in seen.rstrip().splitlines()[-1]
 
 
 def test_a_passphrase_is_asked_for_on_a_terminal(place: Place, omar_authority: Authority) -> None:
@@ -184,14 +187,3 @@ def test_a_passphrase_is_asked_for_on_a_terminal(place: Place, omar_authority: A
     assert code == 0
     assert "Passphrase of the client certificate:" in seen
     assert "open sesame" not in seen
-
-
-def test_progress_is_an_occasional_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Not more than one in ten seconds."""
-    seconds = iter(range(0, 1_000, 4))
-    with shown(Output("download", Display()), 5, clock=lambda: float(next(seconds))) as observe:
-        for event in EVENTS * 2:
-            observe(event)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("downloads: ")]
-    assert 0 < len(lines) < len(EVENTS)
-    assert lines[-1].startswith("downloads: 4 of 5 files, 14 bytes, 2 failed")

@@ -146,11 +146,13 @@ class Clock:
 
 
 def give_waiting(client: OmarClient, waiting: Waiting) -> None:
-    """Let downloads, logins and the breaker of a client go by another clock."""
+    """Let downloads, logins, the limiter and the breaker of a client go by another clock."""
     parts = client._ready()
-    parts.downloader = attrs.evolve(parts.downloader, waiting=waiting)
-    parts.session._opener = attrs.evolve(parts.session._opener, waiting=waiting)
-    breaker = parts.session._breaker
+    retries = attrs.evolve(parts.downloader.retries, waiting=waiting)
+    parts.downloader = attrs.evolve(parts.downloader, retries=retries)
+    parts.downloader.limiter._clock = waiting.clock
+    parts.session._opener = attrs.evolve(parts.session._opener, retries=retries)
+    breaker = parts.session.breaker
     breaker.logins.clock = breaker.sessions.clock = waiting.clock
 
 

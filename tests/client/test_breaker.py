@@ -136,7 +136,7 @@ async def test_an_upload_under_a_session_is_not_sent_to_an_origin_that_refuses(
     source.write_bytes(b"1,2\r\n")
     await omar_client.login()
     session = omar_client._ready().session
-    session._breaker.note(session._opener.request.origin, refusal())
+    session.breaker.note(session._opener.request.origin, refusal())
     with pytest.raises(CertificateRejectedError) as caught:
         await omar_client.upload(source)
     assert not isinstance(caught.value, OutcomeUnknownError)
@@ -195,7 +195,7 @@ async def test_sessions_that_are_not_honoured_do_not_cause_logins_for_ever(
         omar_server.clear()
         await fetch(client, tmp_path, METER)
         assert sent(omar_server, "login") == 1
-        assert client._ready().session._breaker.sessions.failures == 0
+        assert client._ready().session.breaker.sessions.failures == 0
 
 
 async def test_four_failures_are_forgotten_with_a_success(omar_server: OmarServer, omar_client: OmarClient) -> None:

@@ -7,7 +7,6 @@ cache outlives a process.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import signal
@@ -80,7 +79,7 @@ async def kill_some(scene: Scene, kills: int, chance: random.Random) -> int:
 async def test_a_range_that_is_killed_and_run_again(
     omar_authority: Authority, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """In the end every file is there once, as the server has it; no part file is left, and only the rest was fetched."""
+    """In the end every file is there once and right, no part file is left, and only the rest was fetched."""
     seed = pytestconfig.getoption("--kill-seed") or random.SystemRandom().randrange(1 << 32)
     kills = pytestconfig.getoption("--kills")
     print(f"{kills} kills with --kill-seed {seed}")  # noqa: T201 - pytest shows it when the test fails
@@ -105,4 +104,4 @@ async def test_a_range_that_is_killed_and_run_again(
         assert sent(server, "download") - before == len(_METERS) - good
         assert scene.files() == scene.content
         assert scene.check() == len(_METERS)
-        assert sorted(os.listdir(into)) == sorted([".aiomar", *scene.content])
+        assert sorted(path.name for path in into.iterdir()) == sorted([".aiomar", *scene.content])

@@ -33,9 +33,8 @@ from aiomar import (
     TruncatedBodyError,
     UnexpectedPageError,
 )
-from aiomar._retry import GivenUpError, with_retries
+from aiomar._retry import GivenUpError, Retries
 from aiomar.testing import Disconnect, Fault, OmarServer, Status
-from aiomar.transfer import RetryBudget
 from tests.client.helpers import Clock, fetch, fetch_range, give_waiting, until
 from tests.support.sleepless import run
 
@@ -96,12 +95,9 @@ class Attempts:
 
     async def go(self, clock: Clock) -> str:
         """Carry it out under the usual policy."""
-        return await with_retries(
+        return await Retries(RetryPolicy(), clock.waiting()).run(
             self,
-            policy=RetryPolicy(),
-            budget=RetryBudget(),
-            waiting=clock.waiting(),
-            deadline=None,
+            seconds=None,
             on_retry=lambda error, number, wait: self.told.append((str(error), number, wait)),
         )
 

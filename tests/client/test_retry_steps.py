@@ -136,14 +136,14 @@ async def play(case: Case, clock: Clock, authority: Authority, identity: ClientI
             if "drip" in case.download:
                 rules = attrs.evolve(parts.downloader.rules, minimum_rate=1e9, clock=Clock(step=61.0))
                 parts.downloader = attrs.evolve(parts.downloader, rules=rules)
-            parts.downloader.budget.tokens = case.tokens
+            parts.downloader.retries.budget.tokens = case.tokens
             for step in case.steps:
                 if step.startswith("pass "):
                     clock.now += float(step.removeprefix("pass "))
                 else:
                     assert await carry_out(step, client, into) == step.partition(" ")[2], step
             assert clock.slept == case.waits
-            assert parts.downloader.budget.tokens == case.left
+            assert parts.downloader.retries.budget.tokens == case.left
         assert [sent(server, kind) for kind in KINDS] == case.requests
 
 

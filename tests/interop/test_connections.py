@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -233,13 +234,24 @@ async def test_idle_for_too_long(make: Make, server_context: ssl.SSLContext) -> 
         await transport.aclose()
 
 
+async def test_idle_while_the_loop_stood_still(wiring: Wiring, server_context: ssl.SSLContext) -> None:
+    """A connection that was idle for too long is not used, even where its timer had no chance to close it."""
+    async with RawSite(server_context, whole(BODY)) as site:
+        transport = LeanTransport(wiring)
+        await ask(transport, site)
+        (route,) = transport._routes.values()
+        assert route.shelf.take(monotonic() + wiring.keep_alive) is None
+        await ended(site, 1)
+        await transport.aclose()
+
+
 async def test_nothing_is_left(make: Make, server_context: ssl.SSLContext) -> None:
     """Closing ends connections that are idle, that are read from, and that come back only afterwards."""
-    async with RawSite(
-        server_context, whole(BODY), whole(BODY), Answer(b"HTTP/1.1 200 OK\r\n\r\n", Then.STALL)
-    ) as site:
+    stall = Answer(b"HTTP/1.1 200 OK\r\n\r\n", Then.STALL)
+    async with RawSite(server_context, stall, whole(BODY)) as site:
         transport = make()
-        idle, late, unread = await asyncio.gather(*(transport.send(to(site), Trace()) for _ in range(3)))
+        unread = await transport.send(to(site), Trace())
+        idle, late = await asyncio.gather(*(transport.send(to(site), Trace()) for _ in range(2)))
         await read(idle)
         while await late.read():
             pass

@@ -20,13 +20,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aiomar import DestinationError, DiskError, FileFormat, Group, Meter, SavedFile, TimeType
+from aiomar import DestinationError, DiskError, FailedDownload, FileFormat, Group, Meter, OmarError, SavedFile, TimeType
 from aiomar._process_lock import acquire
 from aiomar.protocol import Selection, Span, file_name
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_files import CatalogueFiles
 from aiomar.transfer._catalogue_names import read_name
-from aiomar.transfer._catalogue_rows import Entry, FailedRow, SavedRow, Terms
+from aiomar.transfer._catalogue_rows import FailedRow, SavedRow, Terms
+from aiomar.transfer._plan import Job
 
 NOW = dt.datetime(2026, 2, 1, 12, 0, 0, 123456, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -34,39 +35,62 @@ PRODUCTION = Terms(origin="https://omar.example:444", file_format=FileFormat.CSV
 START, END = dt.date(2026, 1, 1), dt.date(2026, 1, 31)
 
 
-def entry(number: int = 1, terms: Terms = PRODUCTION) -> Entry:
+def entry(number: int = 1, terms: Terms = PRODUCTION) -> Job:
     """Give a request for one file."""
     meter = Meter(f"{number}")
     name = file_name(meter, Span(START, END), file_format=terms.file_format, time_type=terms.time_type)
-    return Entry(name, meter, START, END)
+    return Job(meter, Span(START, END), name)
 
 
-def saved(directory: Path, wanted: Entry | None = None, content: bytes = b"a,b\n") -> SavedRow:
+def saved(directory: Path, wanted: Job | None = None, content: bytes = b"a,b\n") -> SavedRow:
     """Put a file on disk and give its row."""
     wanted = wanted or entry()
     path = directory / wanted.name
     path.write_bytes(content)
     facts = path.stat()
-    return SavedRow(
-        entry=wanted,
-        terms=PRODUCTION,
+    file = SavedFile(
+        path=path,
         size=facts.st_size,
-        mtime_ns=facts.st_mtime_ns,
         sha256=f"{hash(content) & 0xFFFF:064x}",
-        completeness="length",
+        selection=wanted.selection,
+        start=wanted.span.start,
+        end=wanted.span.end,
+        file_format=PRODUCTION.file_format,
+        time_type=PRODUCTION.time_type,
         fetched_at=NOW,
-        attempts=1,
+        completeness="length",
     )
+    return SavedRow(wanted.name, file, PRODUCTION, facts.st_mtime_ns, attempts=1)
 
 
-def failed(wanted: Entry | None = None, error: str = "busy: try again", terms: Terms = PRODUCTION) -> FailedRow:
+def later(row: SavedRow, fetched_at: dt.datetime) -> SavedRow:
+    """Give the row of the same file, fetched at another time."""
+    return attrs.evolve(row, file=attrs.evolve(row.file, fetched_at=fetched_at))
+
+
+def unverified(row: SavedRow) -> SavedRow:
+    """Give the row of the same file, proved by nothing."""
+    return attrs.evolve(row, file=attrs.evolve(row.file, completeness="unverified"))
+
+
+def failed(wanted: Job | None = None, error: str = "busy: try again", terms: Terms = PRODUCTION) -> FailedRow:
     """Give the row of a failure."""
-    return FailedRow(entry=wanted or entry(), terms=terms, error=error, attempts=3, failed_at=NOW + HOUR)
+    wanted = wanted or entry()
+    failure = FailedDownload(
+        selection=wanted.selection,
+        start=wanted.span.start,
+        end=wanted.span.end,
+        file_format=terms.file_format,
+        time_type=terms.time_type,
+        error=OmarError(error),
+        attempts=3,
+    )
+    return FailedRow(wanted.name, failure, terms, NOW + HOUR)
 
 
 def is_known(
     directory: Path,
-    wanted: Entry | None = None,
+    wanted: Job | None = None,
     terms: Terms = PRODUCTION,
     *,
     max_age: dt.timedelta | None = None,
@@ -120,9 +144,9 @@ def test_a_file_is_found_again(tmp_path: Path) -> None:
         ) == [
             None,
             SavedFile(
-                path=tmp_path / row.entry.name,
-                size=row.size,
-                sha256=row.sha256,
+                path=tmp_path / row.name,
+                size=row.file.size,
+                sha256=row.file.sha256,
                 selection=Meter("1"),
                 start=START,
                 end=END,
@@ -141,8 +165,8 @@ def test_a_file_is_found_again(tmp_path: Path) -> None:
         {"name": "other.csv"},
         {"selection": Meter("2")},
         {"selection": Group("1")},
-        {"start": dt.date(2025, 12, 31)},
-        {"end": dt.date(2026, 2, 1)},
+        {"span": Span(dt.date(2025, 12, 31), END)},
+        {"span": Span(START, dt.date(2026, 2, 1))},
     ],
     ids=str,
 )
@@ -167,7 +191,7 @@ def test_other_terms_do_not_get_the_file(tmp_path: Path, change: dict[str, objec
 def test_a_file_that_was_touched_is_not_found(tmp_path: Path) -> None:
     """Another size, another time, a link or a directory in its place, or nothing there: it is fetched again."""
     row = saved(tmp_path)
-    path = tmp_path / row.entry.name
+    path = tmp_path / row.name
     record(tmp_path, row)
     os.utime(path, ns=(0, row.mtime_ns + 1))
     assert not is_known(tmp_path)
@@ -208,7 +232,7 @@ def test_an_old_file_is_fetched_again(
 
 def test_an_unverified_file_needs_permission(tmp_path: Path) -> None:
     """What nothing proves whole is reused only by a request that allows it."""
-    record(tmp_path, attrs.evolve(saved(tmp_path), completeness="unverified"))
+    record(tmp_path, unverified(saved(tmp_path)))
     assert not is_known(tmp_path)
     assert is_known(tmp_path, allow_unverified=True)
 
@@ -222,11 +246,11 @@ def test_a_failure_leaves_what_is_known(tmp_path: Path) -> None:
     record(tmp_path, row, failed(terms=attrs.evolve(PRODUCTION, origin="https://test.example")))
     question = "SELECT origin, sha256, attempts, last_error, failed_at FROM files"
     assert ask(tmp_path, question) == [
-        (PRODUCTION.origin, row.sha256, 3, "busy: try again", "2026-02-01T13:00:00.123456+00:00")
+        (PRODUCTION.origin, row.file.sha256, 3, "busy: try again", "2026-02-01T13:00:00.123456+00:00")
     ]
     assert is_known(tmp_path)
     record(tmp_path, row)
-    assert ask(tmp_path, question) == [(PRODUCTION.origin, row.sha256, 1, None, None)]
+    assert ask(tmp_path, question) == [(PRODUCTION.origin, row.file.sha256, 1, None, None)]
 
 
 def test_a_failure_alone_is_no_file(tmp_path: Path) -> None:
@@ -240,14 +264,14 @@ def test_a_failure_alone_is_no_file(tmp_path: Path) -> None:
 def test_another_content_keeps_the_old_hash(tmp_path: Path) -> None:
     """A fetch that brought the same leaves no history; one that brought something else does."""
     old = saved(tmp_path)
-    record(tmp_path, old, attrs.evolve(old, fetched_at=NOW + HOUR))
+    record(tmp_path, old, later(old, NOW + HOUR))
     assert ask(tmp_path, "SELECT * FROM history") == []
-    new = attrs.evolve(saved(tmp_path, content=b"c,d\n1,2\n"), fetched_at=NOW + 2 * HOUR)
+    new = later(saved(tmp_path, content=b"c,d\n1,2\n"), NOW + 2 * HOUR)
     record(tmp_path, new)
     assert ask(tmp_path, "SELECT * FROM history") == [
         (
-            old.entry.name,
-            old.sha256,
+            old.name,
+            old.file.sha256,
             4,
             "length",
             "2026-02-01T13:00:00.123456+00:00",
@@ -272,10 +296,10 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     good = saved(tmp_path)
     with Catalogue.open(tmp_path) as catalogue:
         with pytest.raises(DiskError):
-            catalogue.record([good, attrs.evolve(good, entry=entry(2), attempts=None)])  # type: ignore[arg-type] # on purpose
-        assert catalogue.missing([good.entry.name]) == [good.entry.name]
+            catalogue.record([good, attrs.evolve(good, name=entry(2).name, attempts=None)])  # type: ignore[arg-type] # on purpose
+        assert catalogue.missing([good.name]) == [good.name]
         catalogue.record([good])
-        assert catalogue.missing([good.entry.name]) == []
+        assert catalogue.missing([good.name]) == []
 
 
 def test_files_and_folder_are_private(tmp_path: Path) -> None:
@@ -308,25 +332,14 @@ def test_rows_come_back_as_they_went(tmp_path: Path, request: REQUEST, fetched_a
     selection: Selection = kind(identifier)
     terms = attrs.evolve(PRODUCTION, file_format=file_format, time_type=time_type)
     name = file_name(selection, Span(start, end), file_format=file_format, time_type=time_type)
-    wanted = Entry(name, selection, start, end)
-    row = SavedRow(
-        entry=wanted,
-        terms=terms,
-        size=size,
-        mtime_ns=0,
-        sha256="0" * 64,
-        completeness="chunked",
-        fetched_at=fetched_at,
-        attempts=1,
+    utc = fetched_at.astimezone(dt.UTC)  # an hour that a clock change leaves out equals nothing of another zone
+    file = SavedFile(
+        tmp_path / name, size, "0" * 64, selection, start, end, file_format, time_type, fetched_at, "chunked"
     )
-    assert read_name(name, PRODUCTION.origin) == (wanted, terms)
+    assert read_name(name, PRODUCTION.origin) == (Job(selection, Span(start, end), name), terms)
     with Catalogue.open(tmp_path) as catalogue:
-        catalogue.record([row])
-        assert catalogue.files(catalogue.ids([name]), b"\0") == [
-            SavedFile(
-                tmp_path / name, size, "0" * 64, selection, start, end, file_format, time_type, fetched_at, "chunked"
-            )
-        ]
+        catalogue.record([SavedRow(name, file, terms, 0, 1)])
+        assert catalogue.files(catalogue.ids([name]), b"\0") == [attrs.evolve(file, fetched_at=utc)]
 
 
 def test_more_files_than_a_statement_takes(tmp_path: Path) -> None:
@@ -346,14 +359,14 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     rows = [saved(tmp_path, entry(number)) for number in range(80)]
     with Catalogue.open(tmp_path) as first, Catalogue.open(tmp_path) as second:
         threads = [
-            threading.Thread(target=lambda part=part, to=to: [to.record([row]) for row in part])  # type: ignore[misc] # bound at once
+            threading.Thread(target=lambda part=part, to=to: [to.record([row]) for row in part])
             for part, to in [(rows[:20], first), (rows[20:40], first), (rows[40:60], second), (rows[60:], second)]
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert second.missing([row.entry.name for row in rows]) == []
+        assert second.missing([row.name for row in rows]) == []
 
 
 # --- A sequence over the catalogue ------------------------------------------------------------------------------------
@@ -364,7 +377,7 @@ def test_a_report_is_a_sequence_over_the_catalogue(tmp_path: Path) -> None:
     rows = [saved(tmp_path, entry(number)) for number in range(4)]
     with Catalogue.open(tmp_path) as catalogue:
         catalogue.record(rows)
-        ids = catalogue.ids([row.entry.name for row in reversed(rows)])
+        ids = catalogue.ids([row.name for row in reversed(rows)])
     files = CatalogueFiles(tmp_path, array("q", ids), bytearray([0, 1, 0, 1]))
     assert [file.selection.id for file in files] == ["3", "2", "1", "0"]
     assert [file.reused for file in files] == [False, True, False, True]
@@ -387,7 +400,11 @@ def test_a_row_that_is_gone_is_an_error(tmp_path: Path) -> None:
             catalogue.ids([entry().name])
     with pytest.raises(DestinationError, match="row 1 any more"):
         files[0]
+    reader = Catalogue.read(tmp_path)
+    assert reader is not None
     database(tmp_path).unlink()
+    with reader, pytest.raises(DestinationError, match="is gone"):
+        reader.missing([entry().name])
     with pytest.raises(DestinationError, match="is gone"):
         list(files)
 
@@ -458,16 +475,17 @@ def test_an_engineer_may_look_meanwhile(tmp_path: Path) -> None:
 BEGINNING = """
 import datetime as dt, os, resource, signal, sys
 from pathlib import Path
-from aiomar import DiskError, FileFormat, Meter, TimeType
+from aiomar import DiskError, FileFormat, Meter, SavedFile, TimeType
 from aiomar.transfer._catalogue import Catalogue
-from aiomar.transfer._catalogue_rows import Entry, SavedRow, Terms
+from aiomar.transfer._catalogue_rows import SavedRow, Terms
 directory = Path(sys.argv[1])
 terms = Terms(origin="https://omar.example:444", file_format=FileFormat.CSV, time_type=TimeType.PST)
 day = dt.date(2026, 1, 1)
 def row(number):
-    wanted = Entry(f"meter-{number}", Meter(str(number)), day, day)
-    return SavedRow(entry=wanted, terms=terms, size=1, mtime_ns=1, sha256="0" * 64, completeness="length",
-                    fetched_at=dt.datetime.now(dt.UTC), attempts=1)
+    name = f"meter-{number}"
+    file = SavedFile(directory / name, 1, "0" * 64, Meter(str(number)), day, day, terms.file_format, terms.time_type,
+                     dt.datetime.now(dt.UTC), "length")
+    return SavedRow(name, file, terms, 1, 1)
 catalogue = Catalogue.open(directory)
 """
 
@@ -615,7 +633,7 @@ def test_damage_in_the_middle_of_the_work_is_a_disk_error(tmp_path: Path) -> Non
             file.seek(page * 4096)
             file.write(b"\xff" * 4096)
     with Catalogue.open(tmp_path) as catalogue, pytest.raises(DiskError, match="--rebuild"):
-        catalogue.missing([row.entry.name for row in rows])
+        catalogue.missing([row.name for row in rows])
 
 
 @pytest.mark.parametrize("change", ["completeness = 'perhaps'", "fetched_at = 'soon'", "fetched_at = 5"])

@@ -116,7 +116,7 @@ def test_what_is_cut_is_what_was_in_use() -> None:
 def test_it_waits_longer_and_longer_before_it_tries_the_level_of_the_last_trouble() -> None:
     """Eight rounds at six places, then sixteen, then 32: each try costs a refusal."""
     limit = Limit(64)
-    between = []
+    between: list[int] = []
     asked = 0
     while len(between) < 6:
         numbers = fill(limit)

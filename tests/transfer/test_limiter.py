@@ -37,6 +37,11 @@ async def take(limiter: Limiter, count: int) -> list[int]:
     return [await limiter.enter() for _ in range(count)]
 
 
+def timer_of(limiter: Limiter) -> asyncio.TimerHandle | None:
+    """Give the timer that ends a pause."""
+    return limiter._timer
+
+
 class Clock:
     """Stands still until it is told."""
 
@@ -177,7 +182,7 @@ async def test_a_pause_keeps_everybody_waiting_and_ends_by_itself() -> None:
         limiter.leave()
         limiter.leave()
     assert min(began) >= 0.02
-    assert limiter._timer is None
+    assert timer_of(limiter) is None
 
 
 async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
@@ -220,25 +225,25 @@ async def test_there_is_no_timer_unless_somebody_waits() -> None:
     limiter = Limiter(16)
     numbers = await take(limiter, 1)
     limiter.went_badly(numbers[0], busy(60))
-    assert limiter._timer is None
+    assert timer_of(limiter) is None
     first, second = asyncio.create_task(limiter.enter()), asyncio.create_task(limiter.enter())
     await turns()
-    timer = limiter._timer
+    timer = timer_of(limiter)
     assert timer is not None
     first.cancel()
     await turns()
-    assert limiter._timer is timer
+    assert timer_of(limiter) is timer
     second.cancel()
     await turns()
-    assert limiter._timer is None
+    assert timer_of(limiter) is None
     assert timer.cancelled()
     third = asyncio.create_task(limiter.enter())
     await turns()
-    timer = limiter._timer
+    timer = timer_of(limiter)
     assert timer is not None
     limiter.close()
     assert timer.cancelled()
     limiter.leave()
-    assert limiter._timer is None
+    assert timer_of(limiter) is None
     third.cancel()
     await asyncio.wait([third])

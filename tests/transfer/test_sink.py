@@ -55,7 +55,8 @@ async def test_what_was_written_stands_under_the_final_name(disk: Disk, tmp_path
     """Every byte is there, the hash is the bytes', the mode is 0600 and no part file is left."""
     final = tmp_path / "file.dat"
     part = await written(disk.part(str(final), overwrite=False, existed=False), pieces)
-    sha256 = await part.commit()
+    sha256 = await part.finish()
+    await part.publish()
     await part.discard()
     content = b"".join(pieces)
     assert final.read_bytes() == content
@@ -81,12 +82,14 @@ async def test_an_old_file_is_replaced_only_when_it_may_be(disk: Disk, tmp_path:
     final = tmp_path / "file.dat"
     final.write_bytes(b"old")
     part = await written(disk.part(str(final), overwrite=True, existed=True), [b"new"])
-    await part.commit()
+    await part.finish()
+    await part.publish()
     assert final.read_bytes() == b"new"
 
     part = await written(disk.part(str(final), overwrite=False, existed=False), [b"newer"])
+    await part.finish()
     with pytest.raises(DestinationError):
-        await part.commit()
+        await part.publish()
     await part.discard()
     assert final.read_bytes() == b"new"
     assert names(tmp_path) == ["file.dat"]
@@ -100,7 +103,9 @@ async def test_many_files_are_published_in_groups(tmp_path: Path) -> None:
     async def save(number: int) -> str:
         part = disk.part(str(tmp_path / f"{number}.dat"), overwrite=False, existed=False)
         await part.write(b"%d" % number)
-        return await part.commit()
+        sha256 = await part.finish()
+        await part.publish()
+        return sha256
 
     sums = await asyncio.gather(*(save(number) for number in range(50)))
     await threads.aclose()
@@ -123,7 +128,8 @@ async def test_a_cancelled_commit_is_undone(disk: Disk, tmp_path: Path, old: byt
         async def save(part: PartFile = part) -> None:
             try:
                 await written(part, pieces)
-                await part.commit()
+                await part.finish()
+                await part.publish()
             finally:
                 await part.discard()
 
@@ -177,7 +183,8 @@ async def test_a_full_disk_is_a_disk_error(disk: Disk, tmp_path: Path, pieces: l
 
     async def save() -> None:
         await written(part, pieces)
-        await part.commit()
+        await part.finish()
+        await part.publish()
 
     with largest_file(4_096), pytest.raises(DiskError) as caught:
         await save()
@@ -193,7 +200,7 @@ async def test_a_directory_that_vanishes_is_a_disk_error(disk: Disk, tmp_path: P
     part = disk.part(str(directory / "file.dat"), overwrite=True, existed=False)
     await part.write(b"data")
     with pytest.raises(DiskError):
-        await part.commit()
+        await part.finish()
     await part.discard()
     assert names(tmp_path) == []
 
