@@ -129,7 +129,10 @@ class AiohttpTransport:
         response = await self._send(request, trace, self._single if own_connection else self._pooled)
         self._answered = True
         head = ResponseHead(response.status, tuple(response.headers.items()))
-        return BodyReader(head, request.origin, response.content, self._gap, response)
+        connection = response.connection  # gone if the whole answer is here
+        transport = connection and connection.transport
+        tls = transport.get_extra_info("ssl_object") if transport else None
+        return BodyReader(head, request.origin, response.content, self._gap, response, tls)
 
     async def _send(self, request: HttpRequest, trace: Trace, session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
         attempt = _Attempt(trace, self._timeouts.first_byte)

@@ -1,7 +1,12 @@
-"""Reading an answer's body from aiohttp's stream, the same for both ways of sending."""
+"""Reading an answer's body from aiohttp's stream, the same for both ways of sending.
+
+uvloop drops what it has received but not yet handed on when a connection ends just while reading is paused.  A body that
+ends with its connection would then be cut without a sign, so its last bytes are asked of TLS itself, which has them.
+"""
 
 from __future__ import annotations
 
+import ssl
 import time
 from typing import Protocol
 
@@ -9,9 +14,12 @@ import aiohttp
 import attrs
 
 from aiomar.errors import DeadlineError, TransportError, TruncatedBodyError
-from aiomar.protocol import Origin, ResponseHead, announced_length
+from aiomar.protocol import Origin, ResponseHead, announced_length, framing
 from aiomar.transport._failures import translate
 from aiomar.transport._watch import Watch
+
+
+_PIECE = 262_144
 
 
 class Source(Protocol):
@@ -34,6 +42,7 @@ class BodyReader:
         content: the stream.
         watch: bounds each silence.
         source: gets the connection at the end.
+        tls: of a connection that may end with its answer.
     """
 
     head: ResponseHead
@@ -41,6 +50,7 @@ class BodyReader:
     _content: aiohttp.StreamReader
     _watch: Watch
     _source: Source
+    _tls: ssl.SSLObject | None
     _received: int = attrs.field(default=0, init=False)
     _open: bool = attrs.field(default=True, init=False)
 
@@ -48,7 +58,7 @@ class BodyReader:
         """Give the next piece as it came; see `Exchange.read`."""
         content = self._content
         if content.at_eof():
-            return b""
+            return b"" if self._tls is None else self._left_behind(self._tls)
         try:
             # Most of the time the bytes are here already: nobody needs to be watched then.
             piece = content.read_nowait()
@@ -65,6 +75,17 @@ class BodyReader:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise self._broken(error) from error
+        self._received += len(piece)
+        return piece or await self.read()
+
+    def _left_behind(self, tls: ssl.SSLObject) -> bytes:
+        """Give what the loop did not hand on; after any framing but the connection's end that is not of this answer."""
+        if framing(self.head) != "close":
+            return b""
+        try:
+            piece = tls.read(_PIECE)
+        except ssl.SSLError:  # however TLS says that nothing more comes
+            return b""
         self._received += len(piece)
         return piece
 

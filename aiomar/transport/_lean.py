@@ -149,7 +149,7 @@ class LeanTransport:
         trace.phase = "response"
         self._answered = True
         head = ResponseHead(message.code, tuple(message.headers.items()))
-        return BodyReader(head, origin, content, self._gap, line)
+        return BodyReader(head, origin, content, self._gap, line, line.tls if message.should_close else None)
 
     async def _connect(self, route: _Route, origin: Origin, shelf: Shelf | None) -> Line:
         try:
@@ -162,7 +162,7 @@ class LeanTransport:
         if protocol is None or transport is None or transport.is_closing():
             connection.close()
             raise self._failure(aiohttp.ServerDisconnectedError(), origin)
-        return Line(connection, protocol, transport, shelf)
+        return Line(connection, protocol, transport, transport.get_extra_info("ssl_object"), shelf)
 
     def _failure(self, error: Exception, origin: Origin) -> TransportError:
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):

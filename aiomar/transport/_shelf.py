@@ -7,6 +7,7 @@ taken as far as the pool knows, and lies here until the next request or for as l
 from __future__ import annotations
 
 import asyncio
+import ssl
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ class Line:
     _connection: Connection
     protocol: ResponseHandler
     transport: asyncio.Transport
+    tls: ssl.SSLObject
     _shelf: Shelf | None
     """Where it lies while nobody uses it; `None` if it is for one request alone."""
     since: float = attrs.field(default=0.0, init=False)

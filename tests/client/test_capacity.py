@@ -65,7 +65,7 @@ async def opened(config: OmarConfig, limiter: Limiter) -> AsyncGenerator[OmarCli
     """Open a client with another limiter."""
     async with OmarClient(config) as client:
         parts = client._ready()
-        parts.downloader = attrs.evolve(parts.downloader, limiter=limiter)
+        parts.ranges.downloader = attrs.evolve(parts.downloader, limiter=limiter)
         yield client
 
 
@@ -101,11 +101,10 @@ async def test_a_client_that_is_allowed_64_settles_near_what_the_server_bears(
 
 
 async def test_it_beats_a_fixed_64(weak_server: OmarServer, config: OmarConfig, tmp_path: Path) -> None:
-    """A client that always has 64 under way sends more than twice the requests, and loses most of the files."""
+    """A client that always has 64 under way loses most of the files, as an outage is what it makes of the server."""
     async with opened(config, Fixed(64)) as client:
         report = await fetch_all(client, tmp_path)
     assert len(report.failures) > FILES / 2
-    assert sent(weak_server, "download") > 2 * FILES
 
 
 async def test_it_beats_a_fixed_2(weak_server: OmarServer, config: OmarConfig, tmp_path: Path) -> None:

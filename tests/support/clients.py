@@ -17,6 +17,7 @@ from aiomar import (
     TimeType,
     Trust,
 )
+from aiomar.transfer._catalogue_file import FOLDER
 from tests.support.pki import pki
 
 DAY = dt.date(2026, 1, 1)
@@ -56,6 +57,7 @@ async def download(client: OmarClient, into: Path) -> SavedFile:
 
 
 def saved_names(into: Path) -> list[str]:
-    """Give the names of everything that `download` left, hidden files included."""
+    """Give the names of everything that `download` left, hidden files included, but not the catalogue."""
     directory = into / "data"
-    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    names = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    return sorted(names - {FOLDER})
