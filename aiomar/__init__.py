@@ -67,6 +67,7 @@ from aiomar.protocol import (
     UploadReceipt,
 )
 from aiomar.transfer import (
+    CheckedFile,
     DownloadFailed,
     DownloadFinished,
     DownloadJob,
@@ -86,6 +87,7 @@ from aiomar.transfer import (
     RangePlan,
     RangeReport,
     RangeStarted,
+    RebuiltCatalogue,
     RetryPolicy,
     SavedFile,
     SessionEnded,
@@ -93,6 +95,8 @@ from aiomar.transfer import (
     UploadFinished,
     UploadReport,
     UploadStarted,
+    rebuild_catalogue,
+    verify_directory,
 )
 from aiomar.transport import (
     ClientIdentity,
@@ -103,6 +107,7 @@ from aiomar.transport import (
 
 __all__ = [  # noqa: RUF022 - plainly sorted, as `sorted` does it
     "CertificateRejectedError",
+    "CheckedFile",
     "ClientIdentity",
     "ConfigError",
     "ConnectError",
@@ -148,6 +153,7 @@ __all__ = [  # noqa: RUF022 - plainly sorted, as `sorted` does it
     "RangePlan",
     "RangeReport",
     "RangeStarted",
+    "RebuiltCatalogue",
     "ReceiptMismatchError",
     "ResponseError",
     "ResponseTooLargeError",
@@ -178,6 +184,8 @@ __all__ = [  # noqa: RUF022 - plainly sorted, as `sorted` does it
     "UploadStarted",
     "UsageError",
     "__version__",
+    "rebuild_catalogue",
+    "verify_directory",
 ]
 
 logging.getLogger("aiomar").addHandler(logging.NullHandler())

@@ -35,7 +35,7 @@ from aiomar.transfer import (
     Observer,
     SessionEnded,
 )
-from aiomar.transport import AiohttpTransport, LeanTransport, ThreadsResolver, Transport, Wiring, lean_is_usable
+from aiomar.transport import ThreadsResolver, Transport, Wiring, make_transport
 
 _log = logging.getLogger("aiomar")
 _THREADS = 4
@@ -92,7 +92,6 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
 
 
 def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) -> Transport:
-    """Take the short way unless a proxy, or an aiohttp that has changed inside, asks for the long one."""
     wiring = Wiring(
         context=context,
         timeouts=config.timeouts,
@@ -100,9 +99,7 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) ->
         server_hostname=config.trust.server_hostname,
         resolver=ThreadsResolver(threads),
     )
-    if config.proxy is None and lean_is_usable():
-        return LeanTransport(wiring)
-    return AiohttpTransport(wiring, proxy=config.proxy)
+    return make_transport(wiring, proxy=config.proxy, lean=config.lean)
 
 
 def _limiter(config: OmarConfig, notify: Callable[[Event], None] | None) -> Limiter:

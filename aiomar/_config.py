@@ -72,6 +72,7 @@ class OmarConfig:
         user_agent: `None` for ``aiomar/<version>``.
         durable: sync files and directories before a file counts as saved; `False` renames without sync.
         max_download_bytes: a download larger than this is given up.
+        lean: `False` sends through aiohttp's session, which is slower and uses nothing of aiohttp that is undocumented.
 
     Raises:
         ConfigError: for a value of a wrong type or out of range.
@@ -90,6 +91,7 @@ class OmarConfig:
     user_agent: str | None = attrs.field(default=None, kw_only=True, validator=_check_user_agent)
     durable: bool = attrs.field(default=True, kw_only=True, validator=_of(bool))
     max_download_bytes: int = attrs.field(default=_MAX_DOWNLOAD_BYTES, kw_only=True, validator=whole_number)
+    lean: bool = attrs.field(default=True, kw_only=True, validator=_of(bool))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> OmarConfig:

@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 from rich.filesize import decimal
 
-from aiomar import Environment
+from aiomar import CheckedFile, Environment, RebuiltCatalogue, rebuild_catalogue, verify_directory
 from aiomar._threads import Threads
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import carry_out
@@ -24,7 +24,6 @@ from aiomar.cli._output import Output, count
 from aiomar.cli._progress import displayed
 from aiomar.cli._settings import environment_of
 from aiomar.cli._tally import Tally
-from aiomar.transfer._verify import CheckedFile, RebuiltCatalogue, rebuild_catalogue, verify_directory
 
 _T = TypeVar("_T")
 _PATIENCE = 5.0  # seconds for the disk to give the piece that is being read
@@ -99,7 +98,7 @@ async def _rebuild(out: Output, directory: Path, environment: Environment) -> in
     tally = Tally(None)
 
     def read(progress: Callable[[int], None]) -> RebuiltCatalogue:
-        return rebuild_catalogue(directory, origin=str(environment.download_origin), progress=progress)
+        return rebuild_catalogue(directory, environment, progress=progress)
 
     rebuilt = await _in_thread(out, tally, read)
     out.record({"event": "rebuilt", **fields(rebuilt)})

@@ -42,6 +42,7 @@ from aiomar.transfer._results import (
     UploadReport,
 )
 from aiomar.transfer._sink import Disk, PartFile
+from aiomar.transfer._verify import CheckedFile, FileProblem, RebuiltCatalogue, rebuild_catalogue, verify_directory
 
 __all__ = [
     "Batch",
@@ -49,6 +50,7 @@ __all__ = [
     "BodyRules",
     "Catalogue",
     "CatalogueFiles",
+    "CheckedFile",
     "Completeness",
     "Disk",
     "DownloadFailed",
@@ -63,6 +65,7 @@ __all__ = [
     "FailedDownload",
     "FailedRow",
     "FailedUpload",
+    "FileProblem",
     "Job",
     "LimitChanged",
     "Limiter",
@@ -78,6 +81,7 @@ __all__ = [
     "RangeReport",
     "RangeRequest",
     "RangeStarted",
+    "RebuiltCatalogue",
     "RetryBudget",
     "RetryPolicy",
     "Run",
@@ -96,4 +100,6 @@ __all__ = [
     "hold",
     "let_go",
     "real_directory",
+    "rebuild_catalogue",
+    "verify_directory",
 ]

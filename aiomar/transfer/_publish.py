@@ -23,7 +23,8 @@ from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_rows import SavedRow, Terms
 from aiomar.transfer._results import SavedFile
 
-_PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
+PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
+"""As `beside` makes them up; the group tells those of ranges."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 # Leaves room for dots, random part and suffix within the 255 bytes that file systems allow, whatever the characters.
 _PART_STEM_LENGTH = 60
@@ -193,7 +194,7 @@ def sweep_parts(directory: Path, before: float, *, ranges: bool) -> None:
     """
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            if found := _PART_NAME.fullmatch(entry.name):
+            if found := PART_NAME.fullmatch(entry.name):
                 with suppress(OSError):
                     if (ranges and found[1]) or entry.stat(follow_symlinks=False).st_mtime < before:
                         os.unlink(entry.path)

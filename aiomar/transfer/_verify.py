@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -21,11 +20,12 @@ import attrs
 
 from aiomar._types import PathLike
 from aiomar.errors import DestinationError
-from aiomar.protocol import FileFormat, content_check
+from aiomar.protocol import Environment, FileFormat, content_check
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_file import FOLDER, lock_directory, move_aside
 from aiomar.transfer._catalogue_names import read_name
 from aiomar.transfer._catalogue_rows import CHUNK, SavedRow
+from aiomar.transfer._publish import PART_NAME
 from aiomar.transfer._results import SavedFile
 
 FileProblem = Literal["missing", "changed", "damaged", "not_recorded", "leftover"]
@@ -35,7 +35,6 @@ Progress = Callable[[int], object]
 """Told the number of bytes after every piece that was read."""
 
 _PIECE = 1 << 20
-_PART = re.compile(r"\..*\.[0-9a-f]{12}(?:\.range)?\.part", re.DOTALL)  # as `beside` makes them up
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -106,14 +105,16 @@ def verify_directory(directory: PathLike, *, progress: Progress | None = None) -
         yield from _strangers(place, catalogue)
 
 
-def rebuild_catalogue(directory: PathLike, *, origin: str, progress: Progress | None = None) -> RebuiltCatalogue:
+def rebuild_catalogue(
+    directory: PathLike, environment: Environment, *, progress: Progress | None = None
+) -> RebuiltCatalogue:
     """Make the catalogue of a directory anew from the files whose names are those of a range.
 
     An old catalogue, in whatever state, is kept under another name.  Blocks; no data file is changed.
 
     Args:
         directory: where a range was downloaded to.
-        origin: where the files came from, as `Environment.download_origin` has it; no file tells.
+        environment: where the files came from; no file tells.
         progress: told how far it is, in bytes.
 
     Raises:
@@ -129,7 +130,7 @@ def rebuild_catalogue(directory: PathLike, *, origin: str, progress: Progress | 
                 f"the catalogue of {place} cannot be put aside ({error.strerror}): change the rights of its directory"
             ) from error
         files = unverified = 0
-        rows = _rows(place, origin, progress or _nobody)
+        rows = _rows(place, str(environment.download_origin), progress or _nobody)
         with Catalogue.open(place, lock=lock) as catalogue:
             while chunk := list(islice(rows, CHUNK)):
                 catalogue.record(chunk)
@@ -179,7 +180,7 @@ def _strangers(place: Path, catalogue: Catalogue) -> Iterator[CheckedFile]:
         names = (entry.name for entry in entries)
         while chunk := list(islice(names, CHUNK)):
             for name in chunk:
-                if _PART.fullmatch(name):
+                if PART_NAME.fullmatch(name):
                     words = f"{name} was left by a process that was killed: the next range removes it"
                     yield CheckedFile(path=place / name, problem="leftover", words=words)
             for name in catalogue.missing([name for name in chunk if read_name(name, "")]):

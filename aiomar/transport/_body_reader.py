@@ -1,7 +1,8 @@
 """Reading an answer's body from aiohttp's stream, the same for both ways of sending.
 
-uvloop drops what it has received but not yet handed on when a connection ends just while reading is paused.  A body that
-ends with its connection would then be cut without a sign, so its last bytes are asked of TLS itself, which has them.
+uvloop drops what it has received but not yet handed on when a connection ends just while reading is paused.  A body
+that ends with its connection would then be cut without a sign, so its last bytes are asked of TLS itself, which has
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from aiomar.errors import DeadlineError, TransportError, TruncatedBodyError
 from aiomar.protocol import Origin, ResponseHead, announced_length, framing
 from aiomar.transport._failures import translate
 from aiomar.transport._watch import Watch
-
 
 _PIECE = 262_144
 

@@ -16,9 +16,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from aiomar import FileFormat, Meter, TimeType
+from aiomar import FileFormat, Meter, TimeType, verify_directory
 from aiomar.testing import Authority, OmarServer
-from aiomar.transfer._verify import verify_directory
 from tests.client.helpers import sent
 from tests.support.killed import DAY, Range, start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from aiomar import DeadlineError, OmarConfig, Timeouts, TransportError
 from aiomar._threads import Threads
-from aiomar.protocol import HttpRequest, Origin
+from aiomar.protocol import HttpRequest, Origin, ResponseHead
 from aiomar.transport import (
     AiohttpTransport,
     Exchange,
@@ -27,6 +29,8 @@ from aiomar.transport import (
     build_context,
     make_transport,
 )
+from aiomar.transport._body_reader import BodyReader
+from aiomar.transport._watch import Watch
 from tests.support.proxy import Proxy
 from tests.support.raw import Answer, Port, RawSite, Then, whole
 
@@ -290,6 +294,40 @@ async def test_one_look_up_for_all() -> None:
     assert {each["host"] for each in found[0]} <= {"127.0.0.1", "::1"}
     await resolver.close()
     await threads.aclose()
+
+
+class Nobody:
+    """Takes no connection back."""
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def connected(client: ssl.SSLContext, server: ssl.SSLContext, said: bytes) -> ssl.SSLObject:
+    """Give a client's side of TLS that has received something and handed nothing on."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    mine = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (mine, theirs, mine, theirs):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    theirs.write(said)
+    return mine
+
+
+@pytest.mark.parametrize(("headers", "rest"), [((), BODY), ((("Content-Length", "0"),), b"")], ids=["close", "length"])
+async def test_bytes_that_the_loop_left_behind(
+    wiring: Wiring, server_context: ssl.SSLContext, headers: tuple[tuple[str, str], ...], rest: bytes
+) -> None:
+    """What TLS still holds at the end belongs to a body that ends with its connection, and to no other."""
+    tls = connected(wiring.context, server_context, BODY)
+    head = ResponseHead(200, headers)
+    reader = BodyReader(head, Origin("localhost", 443), EMPTY_PAYLOAD, Watch(1.0), Nobody(), tls)
+    assert await reader.read() == rest
+    assert await reader.read() == b""
 
 
 class Loop(asyncio.SelectorEventLoop):

@@ -10,7 +10,17 @@ from pathlib import Path
 import attrs
 import pytest
 
-from aiomar import DestinationError, FailedDownload, FileFormat, Group, Meter, OmarError, SavedFile, TimeType
+from aiomar import (
+    DestinationError,
+    Environment,
+    FailedDownload,
+    FileFormat,
+    Group,
+    Meter,
+    OmarError,
+    SavedFile,
+    TimeType,
+)
 from aiomar.protocol import Selection, Span, file_name
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_names import read_name
@@ -22,7 +32,8 @@ from aiomar.transfer._verify import CheckedFile, rebuild_catalogue, verify_direc
 
 NOW = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 SPAN = Span(dt.date(2026, 1, 1), dt.date(2026, 1, 31))
-TERMS = Terms(origin="https://omar.example:444", file_format=FileFormat.CSV, time_type=TimeType.PST)
+ENVIRONMENT = Environment("here", "https://omar.example", "https://omar.example:444")
+TERMS = Terms(origin=str(ENVIRONMENT.download_origin), file_format=FileFormat.CSV, time_type=TimeType.PST)
 WHOLE = b"a,b\n1,2\n"
 
 
@@ -155,7 +166,7 @@ def test_nobody_may_be_at_work(tmp_path: Path) -> None:
         with pytest.raises(DestinationError, match="in use by this process itself"):
             next(verify_directory(tmp_path))
         with pytest.raises(DestinationError, match="in use by this process itself"):
-            rebuild_catalogue(tmp_path, origin=TERMS.origin)
+            rebuild_catalogue(tmp_path, ENVIRONMENT)
         assert len(list(catalogue.all_files())) == 1
 
 
@@ -182,7 +193,7 @@ def test_a_catalogue_is_made_anew(tmp_path: Path, harm: bytes | None) -> None:
     if harm is not None:
         database.write_bytes(harm)
     old = database.read_bytes()
-    rebuilt = rebuild_catalogue(tmp_path, origin=TERMS.origin)
+    rebuilt = rebuild_catalogue(tmp_path, ENVIRONMENT)
     assert (rebuilt.files, rebuilt.unverified) == (2, 1)
     assert rebuilt.aside is not None
     assert rebuilt.aside.name.startswith("catalogue.sqlite3.damaged-2")
@@ -207,7 +218,7 @@ def test_a_newer_catalogue_is_put_aside_with_its_log(tmp_path: Path) -> None:
     folder = tmp_path / ".aiomar"
     for side in ("-wal", "-shm"):
         (folder / f"catalogue.sqlite3{side}").write_bytes(b"old log")
-    rebuilt = rebuild_catalogue(tmp_path, origin=TERMS.origin)
+    rebuilt = rebuild_catalogue(tmp_path, ENVIRONMENT)
     assert rebuilt.aside is not None
     aside = rebuilt.aside.name
     assert {path.name for path in folder.iterdir()} == {
@@ -219,7 +230,7 @@ def test_a_newer_catalogue_is_put_aside_with_its_log(tmp_path: Path) -> None:
 def test_a_catalogue_can_be_made_where_there_was_none(tmp_path: Path) -> None:
     """Files that came from elsewhere, under a range's names, become known."""
     (tmp_path / entry(Group("A/B é")).name).write_bytes(WHOLE)
-    rebuilt = rebuild_catalogue(str(tmp_path), origin=TERMS.origin)
+    rebuilt = rebuild_catalogue(str(tmp_path), ENVIRONMENT)
     assert (rebuilt.files, rebuilt.unverified, rebuilt.aside) == (1, 0, None)
     assert problems(tmp_path) == {entry(Group("A/B é")).name: None}
 
