@@ -61,24 +61,6 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
         notify=heard,
     )
-    ranges = Ranges(
-        places=config.concurrency,
-        origin=str(config.environment.download_origin),
-        downloader=downloader,
-        disk=disk,
-        threads=threads,
-        operations=operations,
-        notify=heard,
-    )
-    uploader = Uploader(
-        environment=config.environment,
-        session=session,
-        transport=transport,
-        threads=threads,
-        limits=config.limits,
-        operations=operations,
-        notify=notify,
-    )
     return Parts(
         operations=operations,
         threads=threads,
@@ -86,8 +68,16 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         session=session,
         disk=disk,
         downloader=downloader,
-        ranges=ranges,
-        uploader=uploader,
+        ranges=Ranges(config.concurrency, downloader, threads),
+        uploader=Uploader(
+            environment=config.environment,
+            session=session,
+            transport=transport,
+            threads=threads,
+            limits=config.limits,
+            operations=operations,
+            notify=notify,
+        ),
     )
 
 

@@ -19,7 +19,6 @@ from typing import TypeAlias
 import attrs
 
 from aiomar._downloads import Downloader, Order, Wanted
-from aiomar._operations import Operations
 from aiomar._threads import Threads
 from aiomar.errors import DiskError
 from aiomar.protocol import Span, file_name
@@ -27,7 +26,6 @@ from aiomar.transfer import (
     Batch,
     Catalogue,
     CatalogueFiles,
-    Disk,
     DownloadJob,
     DownloadReused,
     Event,
@@ -62,27 +60,19 @@ _FAILURES_TOGETHER = 64
 _PATIENCE = 5.0
 
 
-@attrs.define(kw_only=True)
+@attrs.define
 class Ranges:
     """Carries out ranges for a client.
 
     Args:
         places: downloads under way at once.
-        origin: where data come from; files of another origin are never reused.
         downloader: fetches single files.
-        disk: where they go.
         threads: where the catalogue is waited for.
-        operations: refuses new work when the client closes.
-        notify: tells the observer; `None` if there is none.
     """
 
     places: int
-    origin: str
     downloader: Downloader
-    disk: Disk
     threads: Threads
-    operations: Operations
-    notify: Callable[[Event], None] | None
     _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _catalogues: set[Catalogue] = attrs.field(factory=set, init=False)
 
@@ -160,11 +150,11 @@ class Ranges:
     @asynccontextmanager
     async def _held(self, directory: Path) -> AsyncIterator[Catalogue]:
         """Hold a directory against other processes, with its catalogue open."""
-        self.operations.check()
+        self.downloader.operations.check()
         catalogue = await self.threads.run(Catalogue.open, directory)
         self._catalogues.add(catalogue)
         try:
-            await self.disk.sweep(directory, ranges=catalogue.first)
+            await self.downloader.disk.sweep(directory, ranges=catalogue.first)
             yield catalogue
         finally:
             await self._let_go(catalogue)
@@ -221,9 +211,9 @@ class Ranges:
                 return None
             known = await self._known(catalogue, jobs, request)
             done = [file for file in known if file is not None]
-            if self.notify:
+            if notify := self.downloader.notify:
                 for file in done:
-                    self.notify(DownloadReused(file))
+                    notify(DownloadReused(file))
             together = min(2 * together, _MOST_TOGETHER) if len(done) == len(jobs) else few
             return Batch(done, [job for job, file in zip(jobs, known, strict=True) if file is None])
 
@@ -244,7 +234,9 @@ class Ranges:
         )
 
     def _terms(self, request: RangeRequest) -> Terms:
-        return Terms(origin=self.origin, file_format=request.file_format, time_type=request.time_type)
+        # Files of another origin are never reused: the data of a test environment are nobody's settlement data.
+        origin = str(self.downloader.environment.download_origin)
+        return Terms(origin=origin, file_format=request.file_format, time_type=request.time_type)
 
     def _fetcher(
         self, request: RangeRequest, directory: Path, catalogue: Catalogue
@@ -281,8 +273,8 @@ class Ranges:
         task.add_done_callback(self._tasks.discard)
 
     def _tell(self, event: Event) -> None:
-        if self.notify:
-            self.notify(event)
+        if notify := self.downloader.notify:
+            notify(event)
 
 
 def _name(failure: FailedDownload) -> str:

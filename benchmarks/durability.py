@@ -21,7 +21,7 @@ from statistics import median
 
 from aiomar import FileFormat, Meter, TimeType
 from aiomar._threads import Threads
-from aiomar.transfer import Catalogue, Disk, Entry, Note, SavedRow, Terms
+from aiomar.transfer import Catalogue, Disk, Note, Notebook, SavedFile, Terms
 from benchmarks.machine import file_system
 from benchmarks.report import Section
 from benchmarks.workloads import KB
@@ -32,6 +32,7 @@ _BODY = secrets.token_bytes(8 * KB)
 _WRITERS = 32  # as many files as a range with 16 connections has in hand
 _THREADS = 8
 _DAY = dt.date(2026, 1, 1)
+_TERMS = Terms(origin="https://127.0.0.1", file_format=FileFormat.MDEF, time_type=TimeType.PST)
 _Recipe = Callable[[Path], None]
 
 
@@ -77,23 +78,12 @@ async def _write(disk: Disk, folder: Path, catalogue: Catalogue | None, numbers:
         name = f"{number}.dat"
         part = disk.part(f"{folder}/{name}", overwrite=True, existed=False, in_range=catalogue is not None)
         await part.write(_BODY)
-        await part.commit(functools.partial(_note, catalogue, name) if catalogue else None)
-
-
-def _note(catalogue: Catalogue, name: str, sha256: str, size: int) -> Note:
-    def row(changed_ns: int) -> SavedRow:
-        return SavedRow(
-            entry=Entry(name, Meter(name), _DAY, _DAY),
-            terms=Terms(origin="https://127.0.0.1", file_format=FileFormat.MDEF, time_type=TimeType.PST),
-            size=size,
-            mtime_ns=changed_ns,
-            sha256=sha256,
-            completeness="length",
-            fetched_at=dt.datetime.now(dt.UTC),
-            attempts=1,
+        sha256 = await part.finish()
+        now = dt.datetime.now(dt.UTC)
+        file = SavedFile(
+            folder / name, len(_BODY), sha256, Meter(name), _DAY, _DAY, FileFormat.MDEF, TimeType.PST, now, "length"
         )
-
-    return Note(catalogue, row)
+        await part.publish(Note(Notebook(catalogue, _TERMS), name, file, attempts=1) if catalogue else None)
 
 
 _RECIPES: Mapping[str, _Recipe] = {
