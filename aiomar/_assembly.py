@@ -167,6 +167,7 @@ class Parts:
         self.operations.close()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.threads.aclose)
+            stack.push_async_callback(self.disk.aclose)
             stack.push_async_callback(self.transport.aclose)
             stack.push_async_callback(self.session.aclose)
             stack.push_async_callback(self.operations.aclose)

@@ -49,8 +49,10 @@ from aiomar.transfer import (
 Outcome: TypeAlias = SavedFile | FailedDownload
 
 _log = logging.getLogger("aiomar")
-# More workers than places: while some wait for a disk or for their next attempt, the others use the network.
-_WORKERS_PER_PLACE = 2
+# More workers than places: while some wait for a disk or for their next attempt, the others use the network.  Each holds
+# a descriptor while it waits for the disk, and some systems allow 256 of them.
+_WORKERS_PER_PLACE = 4
+_MOST_MORE = 48
 # Jobs that are looked up together while all of them turn out to be there.
 _MOST_TOGETHER = 1024
 # Files of a report that are kept in memory; of so many or more the report is a sequence over the catalogue.
@@ -178,7 +180,7 @@ class Ranges:
             run = Run(
                 self._taker(plan, request, catalogue),
                 self._fetcher(request, directory, catalogue),
-                workers=self.places * _WORKERS_PER_PLACE,
+                workers=self._workers,
             )
             async with aclosing(run.outcomes(self._own)) as outcomes:
                 async for outcome in outcomes:
@@ -201,7 +203,7 @@ class Ranges:
         self, plan: Plan, request: RangeRequest, catalogue: Catalogue
     ) -> Callable[[], Awaitable[Batch[Job, Outcome] | None]]:
         """Give what takes jobs from the plan and sorts out those whose file is there already."""
-        few = self.places * _WORKERS_PER_PLACE
+        few = self._workers
         together = few
 
         async def take() -> Batch[Job, Outcome] | None:
@@ -267,6 +269,10 @@ class Ranges:
             await self.threads.run(catalogue.record_failures, rows)
         except DiskError:
             _log.warning("failures could not be noted in the catalogue; they are reported all the same", exc_info=True)
+
+    @property
+    def _workers(self) -> int:
+        return min(self.places * _WORKERS_PER_PLACE, self.places + _MOST_MORE)
 
     def _own(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

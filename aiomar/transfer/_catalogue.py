@@ -11,7 +11,7 @@ import datetime as dt
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeVar
@@ -35,7 +35,7 @@ from aiomar.transfer._catalogue_rows import (
     FORGET,
     IDS,
     KNOWN,
-    RECORD,
+    RECORD_CHUNK,
     RECORD_FAILURE,
     FailedRow,
     Row,
@@ -43,6 +43,7 @@ from aiomar.transfer._catalogue_rows import (
     Terms,
     failed_values,
     known_file,
+    record_statement,
     recorded_file,
     saved_values,
     stands,
@@ -146,7 +147,10 @@ class Catalogue:
         Raises:
             DiskError: they could not be written.
         """
-        self._write(RECORD, [saved_values(row) for row in saved])
+        chunks = [saved[first : first + RECORD_CHUNK] for first in range(0, len(saved), RECORD_CHUNK)]
+        self._write(
+            (record_statement(len(chunk)), [value for row in chunk for value in saved_values(row)]) for chunk in chunks
+        )
 
     def record_failures(self, failed: Sequence[FailedRow]) -> None:
         """Note failures, all or none; what a row says about a file that is there stays.
@@ -154,7 +158,7 @@ class Catalogue:
         Raises:
             DiskError: they could not be written.
         """
-        self._write(RECORD_FAILURE, [failed_values(row) for row in failed])
+        self._write((RECORD_FAILURE, failed_values(row)) for row in failed)
 
     def forget(self, names: Sequence[str]) -> None:
         """Take back what rows say about files whose commit was undone; they count as not fetched.
@@ -162,7 +166,7 @@ class Catalogue:
         Raises:
             DiskError: it could not be written.
         """
-        self._write(FORGET, [(name,) for name in names])
+        self._write((FORGET, (name,)) for name in names)
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """Give the row ids of files.
@@ -279,14 +283,18 @@ class Catalogue:
         self._connection, self._stamp = found
         return False
 
-    def _write(self, statement: str, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
+    def _write(self, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
+        """Execute statements, all or none."""
+        todo = list(statements)
         with self._turn, translated(self._directory):
             execute = self._connection.execute
+            if len(todo) == 1:  # a transaction of its own
+                execute(*todo[0])
+                return
             execute("BEGIN IMMEDIATE")
             try:
-                self._connection.executemany(statement, rows)
+                for statement in todo:
+                    execute(*statement)
                 execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # SQLite takes back some failed transactions by itself

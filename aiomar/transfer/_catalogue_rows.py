@@ -33,16 +33,18 @@ _FORMATS = {kind.value.lower(): kind for kind in FileFormat}
 _CLOCKS = {kind.value.lower(): kind for kind in TimeType}
 _KINDS: Mapping[str, type[Meter | Group]] = {"meter": Meter, "group": Group}
 
-RECORD = """
+_RECORD = """
 INSERT INTO files (name, origin, kind, selection, first_day, last_day, format, clock,
                    size, mtime_ns, sha256, completeness, fetched_at, attempts)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 ON CONFLICT (name) DO UPDATE SET
     origin = excluded.origin, kind = excluded.kind, selection = excluded.selection, first_day = excluded.first_day,
     last_day = excluded.last_day, format = excluded.format, clock = excluded.clock, size = excluded.size,
     mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256, completeness = excluded.completeness,
     fetched_at = excluded.fetched_at, attempts = excluded.attempts, last_error = NULL, failed_at = NULL
 """
+RECORD_CHUNK = 64
+"""Files in one statement: every SQLite takes so many parameters."""
 # A failure says nothing about the file that an earlier success left, nor where that one came from.
 RECORD_FAILURE = """
 INSERT INTO files (name, origin, kind, selection, first_day, last_day, format, clock, attempts, last_error, failed_at)
@@ -105,8 +107,18 @@ class FailedRow:
     """Aware."""
 
 
+@lru_cache(maxsize=RECORD_CHUNK)
+def record_statement(rows: int) -> str:
+    """Give the statement that writes so many rows.
+
+    One statement for all of them, because a thread gives the interpreter's lock back and forth at every step of SQLite,
+    and the loop waits for it.
+    """
+    return _RECORD.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows))
+
+
 def saved_values(row: SavedRow) -> Row:
-    """Give the parameters of `RECORD`."""
+    """Give the parameters of one row of `record_statement`."""
     file = row.file
     return (
         *_request(row.name, file, row.terms),

@@ -3,7 +3,8 @@
 A publication is one small story with three ends: `settle` (the new file stays), `undo` (the old state comes back), or
 an error that is kept in it, so that one bad file of a group never touches the others.  The catalogue comes last, when
 file and directory are synced: after a crash or a power loss it may know too little, and never too much.  Everything
-here blocks and runs in a thread.  Paths are text here: making a `Path` for every step costs more than the step.
+here blocks; `_groups.py` says what runs where.  Paths are text here: making a `Path` for every step costs more than the
+step.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from aiomar.errors import DestinationError, DiskError, OmarError
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_rows import SavedRow, Terms
 from aiomar.transfer._results import SavedFile
+from aiomar.transfer._syncfs import sync_file_system
 
 PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 """As `beside` makes them up; the group tells those of ranges."""
+# From so many files on, one call for their file system costs less than one for each; it syncs what others wrote, too.
+_MANY = 4
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 # Leaves room for dots, random part and suffix within the 255 bytes that file systems allow, whatever the characters.
 _PART_STEM_LENGTH = 60
@@ -68,12 +72,25 @@ class Publication:
     existed: bool
     note: Note | None = None
     previous: str | None = None
+    moved: bool = False
     published: bool = False
     changed_ns: int = 0
     error: OSError | OmarError | None = None
 
-    def publish(self) -> None:
-        """Move the part file to its final name; an old file stays reachable until `settle` or `undo`."""
+    def move(self) -> None:
+        """Close the part file and give it its final name; an old file stays reachable until `settle` or `undo`."""
+        self.moved = True
+        try:
+            try:
+                self.changed_ns = os.fstat(self.fd).st_mtime_ns
+            finally:
+                os.close(self.fd)
+            if self.error is None:
+                self._rename()
+        except OSError as error:
+            self.error = self.error or error
+
+    def _rename(self) -> None:
         if not self.overwrite:
             # Unlike a rename a link fails if somebody has made the file in the meantime.
             if _link(self.part, self.final):
@@ -120,19 +137,25 @@ def _link(source: str, target: str) -> bool:
     return True
 
 
-def publish_all(group: Sequence[Publication], *, durable: bool) -> None:
-    """Sync, close and rename a group of files, sync their directories, note them; failures stay with their file."""
+def sync_files(group: Sequence[Publication]) -> None:
+    """Bring the content of files to the disk: many in one directory together, else one by one."""
+    directories: dict[str, list[Publication]] = {}
     for item in group:
-        try:
-            try:
-                if durable:
+        directories.setdefault(os.path.dirname(item.final), []).append(item)
+    for items in directories.values():
+        if len(items) < _MANY or not sync_file_system(items[0].fd):
+            for item in items:
+                try:
                     os.fsync(item.fd)
-                item.changed_ns = os.fstat(item.fd).st_mtime_ns
-            finally:
-                os.close(item.fd)
-            item.publish()
-        except OSError as error:
-            item.error = error
+                except OSError as error:
+                    item.error = error
+
+
+def complete(group: Sequence[Publication], *, durable: bool) -> None:
+    """Move what is not moved yet, sync the directories, and note the files; failures stay with their file."""
+    for item in group:
+        if not item.moved:
+            item.move()
     if durable:
         _sync_directories(group)
     _note_all(group)
@@ -168,8 +191,10 @@ def _note_all(group: Sequence[Publication]) -> None:
 def abandon(group: Sequence[Publication]) -> None:
     """Close a group of files that nobody will publish any more."""
     for item in group:
-        os.close(item.fd)
-        item.error = OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+        if not item.moved:
+            item.moved = True
+            os.close(item.fd)
+        item.error = item.error or OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
 
 def _sync_directory(directory: str) -> None:

@@ -6,8 +6,8 @@ is synced and renamed, and then the directory is synced.  Three decisions shape 
 * A small body is kept in memory and written with one call: opening, hashing and writing 8 KB costs less than a thread
   hop. A large one goes to a worker thread in batches, written and hashed there while the loop receives the next
   batch; one batch is under way per file, so a slow disk slows the network down and memory stays flat.
-* Publishing is grouped: while one group is being synced and renamed in a thread, the files that become ready form the
-  next one; a directory is synced once for all files of a group, and the catalogue notes them in one transaction.
+* Publishing is grouped, see `_groups.py`: a directory is synced once for all files of a group, and the catalogue notes
+  them in one transaction.
 * A cancelled commit is waited for and then undone, so that whoever sees the `CancelledError` finds the final path
   exactly as it was before.
 """
@@ -23,14 +23,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from aiomar._threads import Threads, to_the_end
-from aiomar.errors import UsageError
-from aiomar.transfer._publish import Note, Publication, abandon, beside, disk_error, publish_all, sweep_parts
+from aiomar.transfer._groups import Groups
+from aiomar.transfer._publish import Note, Publication, beside, disk_error, sweep_parts
 
 _SMALL = 65_536
 # Two batches per file at most are in memory: one being stored, one being filled.
 _BATCH = 524_288
-# Seconds that a group waits for company: every turn between loop and thread costs more than the syncing of a file.
-_GATHER = 0.004
 _ORPHAN_AGE = 3600.0
 # Never through a link, never onto an existing file.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -46,67 +44,16 @@ class Disk:
 
     def __init__(self, threads: Threads, *, durable: bool) -> None:
         self._threads = threads
-        self._durable = durable
-        self._waiting: list[tuple[Publication, asyncio.Future[None]]] = []
-        self._busy = False
+        self.groups = Groups(threads, durable=durable)
         self._swept: set[Path] = set()
 
     def part(self, final: str, *, overwrite: bool, existed: bool, in_range: bool = False) -> PartFile:
         """Begin a file; nothing is on disk before the first bytes are."""
-        return PartFile(self, self._threads, final, overwrite=overwrite, existed=existed, in_range=in_range)
+        return PartFile(self.groups, self._threads, final, overwrite=overwrite, existed=existed, in_range=in_range)
 
-    async def publish(self, item: Publication) -> None:
-        """Give a finished part file its final name.
-
-        Raises:
-            DiskError: it could not be synced or renamed; the final path is what it was before.
-            DestinationError: the file had been made by somebody else in the meantime.
-        """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((item, done))
-        if not self._busy:
-            self._busy = True
-            loop.call_later(_GATHER, self._start_group)
-        try:
-            await to_the_end(done)
-        except BaseException:
-            await self._undo(item)
-            raise
-        if item.error is not None:
-            await self._undo(item)
-            raise disk_error(item.error, item.final) from item.error
-        item.settle()
-
-    async def _undo(self, item: Publication) -> None:
-        try:
-            await self._threads.run(item.undo)
-        except UsageError:  # the client was closed and its threads are gone
-            item.undo()
-
-    def _start_group(self) -> None:
-        group, self._waiting = self._waiting, []
-        items = [item for item, _ in group]
-
-        def finish(job: asyncio.Future[None] | None) -> None:
-            if job is None or job.cancelled():
-                abandon(items)
-            failure = job.exception() if job is not None and not job.cancelled() else None
-            for _, done in group:
-                if failure is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(failure)
-            self._busy = bool(self._waiting)
-            if self._busy:
-                self._start_group()
-
-        try:
-            job = self._threads.start(publish_all, items, durable=self._durable)
-        except UsageError:  # the client was closed and its threads are gone
-            finish(None)
-        else:
-            job.add_done_callback(finish)
+    async def aclose(self) -> None:
+        """Wait for what is being published."""
+        await self.groups.aclose()
 
     async def sweep(self, directory: Path, *, ranges: bool = False) -> None:
         """Remove part files that a killed process left, once per directory; younger ones may be in use.
@@ -125,7 +72,7 @@ class PartFile:
     """One file that is being written; ends in `finish` and `publish`, or in `discard`.
 
     Args:
-        disk: publishes it.
+        groups: publish it.
         threads: where large files are written.
         final: the final path.
         overwrite: whether an old file may be replaced.
@@ -134,15 +81,17 @@ class PartFile:
     """
 
     def __init__(
-        self, disk: Disk, threads: Threads, final: str, *, overwrite: bool, existed: bool, in_range: bool
+        self, groups: Groups, threads: Threads, final: str, *, overwrite: bool, existed: bool, in_range: bool
     ) -> None:
-        self._disk = disk
+        self._groups = groups
+        groups.under_way += 1
         self._threads = threads
         self._final = final
         self._overwrite = overwrite
         self._existed = existed
         self._in_range = in_range
         self._part = ""
+        self._ended = False
         self._fd = -1
         self._batch: list[bytes] = []
         self._batch_size = 0
@@ -198,8 +147,9 @@ class PartFile:
             DestinationError: the file had been made by somebody else in the meantime.
         """
         fd, self._fd = self._fd, -1
-        await self._disk.publish(Publication(fd, self._part, self._final, self._overwrite, self._existed, note))
+        await self._groups.publish(Publication(fd, self._part, self._final, self._overwrite, self._existed, note))
         self._part = ""
+        self._end()
 
     async def discard(self) -> None:
         """Leave nothing behind; after `publish` there is nothing to do."""
@@ -215,6 +165,12 @@ class PartFile:
                 with suppress(FileNotFoundError):
                     os.unlink(self._part)
                 self._part = ""
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._groups.under_way -= 1
 
     def _open(self) -> hashlib._Hash:
         """Make the part file and begin its hash, unless that is done."""

@@ -18,7 +18,7 @@ import pytest_asyncio
 from aiomar import DestinationError, DiskError
 from aiomar._threads import Threads
 from aiomar.transfer import Disk, PartFile, check_directory, check_final, hold, let_go
-from aiomar.transfer._publish import Publication, beside, publish_all
+from aiomar.transfer._publish import Publication, beside, complete, sync_files
 
 PIECES = {
     "small": [b"a" * 1_000, b"b" * 7_192],
@@ -33,7 +33,9 @@ PIECES = {
 async def disk(request: pytest.FixtureRequest) -> AsyncIterator[Disk]:
     """Give a disk, with and without syncing."""
     threads = Threads(2)
-    yield Disk(threads, durable=request.param)
+    disk = Disk(threads, durable=request.param)
+    yield disk
+    await disk.aclose()
     await threads.aclose()
 
 
@@ -213,7 +215,8 @@ def test_a_publication_that_fails_to_sync_its_directory_is_undone(tmp_path: Path
     fd = os.open(part, os.O_WRONLY | os.O_CREAT)
     os.write(fd, b"new")
     item = Publication(fd=fd, part=part, final=str(final), overwrite=True, existed=True)
-    publish_all([item], durable=True)
+    sync_files([item])
+    complete([item], durable=True)
     assert item.error is None
     assert final.read_bytes() == b"new"
     item.undo()
