@@ -131,7 +131,16 @@ def uvloop(session: nox.Session) -> None:
 
 
 @nox.session
+def kill(session: nox.Session) -> None:
+    """Kill a range at 200 random instants and run it again each time, or as often as ``-- --kills`` says."""
+    _install(session, "test")
+    session.run("pytest", "-rP", "tests/client/test_kill.py", "--kills", "200", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Measure speed and memory, and print a table."""
+    # Or niquests puts its fork in the place of urllib3, and requests would be measured on that.
+    session.env.update(URLLIB3_NO_OVERRIDE="1", PIP_NO_BINARY="urllib3-future")
     _install(session, "benchmarks")
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -111,6 +111,7 @@ def _session(config: OmarConfig, transport: Transport, retries: Retries, notify:
         transport=transport,
         login=login,
         breaker=breaker,
+        budget=retries.budget,
         cookie_style=config.environment.cookie_style,
         max_age=config.max_session_age,
         on_ended=lambda: notify(SessionEnded(config.environment.name)),
@@ -159,7 +160,7 @@ class Parts:
         Raises:
             UsageError: the client is closed.
         """
-        async with self.operations.limit():
+        with self.operations.limit():
             await self.disk.sweep(directory)
 
     async def aclose(self) -> None:

@@ -95,9 +95,8 @@ class OmarClient:
             ExchangeError: anything else that went wrong on the way.
         """
         parts = self._ready()
-        async with parts.operations.limit():
-            with unwrapped():
-                await parts.session.lease()
+        with parts.operations.limit(), unwrapped():
+            await parts.session.lease()
 
     async def download(
         self,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import attrs
 
 from aiomar._operations import Operations
 from aiomar._retry import Retries
-from aiomar._session import Session
+from aiomar._session import DataAnswer, Session
 from aiomar.errors import ExchangeError, OmarError
-from aiomar.protocol import Environment, FileFormat, Selection, Span, TimeType, build_download
+from aiomar.protocol import Environment, FileFormat, HttpRequest, Selection, Span, TimeType, build_download
 from aiomar.transfer import (
     Body,
     BodyRules,
@@ -38,8 +37,6 @@ from aiomar.transfer import (
     let_go,
 )
 from aiomar.transport import Exchange
-
-_T = TypeVar("_T")
 
 
 @attrs.frozen(kw_only=True)
@@ -92,46 +89,23 @@ class Downloader:
     async def save(self, job: Job, order: Order) -> SavedFile | FailedDownload:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
         started = self.retries.waiting.clock()
-        attempts = 0
-        existed = False
-        path = order.directory / job.name
-        final = f"{order.real}{os.sep}{job.name}"
-
-        async def once(number: int) -> SavedFile:
-            nonlocal attempts
-            attempts = number
-            part = self.disk.part(
-                final,
-                overwrite=order.overwrite,
-                existed=existed,
-                in_range=order.notebook is not None,
-            )
-            return await self._store(job, order, path, part, number)
-
+        saving = _Saving(self, job, order)
         if self.notify:
-            self.notify(DownloadStarted(job.selection, job.span.start, job.span.end, path))
+            self.notify(DownloadStarted(job.selection, job.span.start, job.span.end, saving.path))
         try:
-            hold(final)
+            hold(saving.final)
             try:
-                existed = check_final(final, overwrite=order.overwrite)
-                async with self.operations.limit():
-                    file = await self._repeat(once, job.selection, job.span)
+                saving.existed = check_final(saving.final, overwrite=order.overwrite)
+                with self.operations.limit():
+                    file = await self.retries.run(
+                        saving.attempt, seconds=self.operations.seconds, on_retry=saving.tell_retry
+                    )
             finally:
-                let_go(final)
+                let_go(saving.final)
         except OmarError as error:
-            if self.notify:
-                self.notify(DownloadFailed(job.selection, job.span.start, job.span.end, path, error, attempts))
-            return FailedDownload(
-                selection=job.selection,
-                start=job.span.start,
-                end=job.span.end,
-                file_format=order.wanted.file_format,
-                time_type=order.wanted.time_type,
-                error=error,
-                attempts=attempts,
-            )
+            return saving.failed(error)
         if self.notify:
-            self.notify(DownloadFinished(file, self.retries.waiting.clock() - started, attempts))
+            self.notify(DownloadFinished(file, self.retries.waiting.clock() - started, saving.attempts))
         return file
 
     @asynccontextmanager
@@ -141,42 +115,36 @@ class Downloader:
         async def once(_: int) -> tuple[Exchange, Body]:
             place = await self.limiter.enter()
             try:
-                exchange, body, waited_s = await self._open(selection, span, wanted)
+                answer = await self.session.ask(self.request(selection, span, wanted))
+                body = self.body(answer, wanted)
             except BaseException as error:
-                self._give_back(place, error)
+                self.give_back(place, error)
                 raise
-            self.limiter.went_well(place, waited_s)
-            return exchange, body
+            self.limiter.went_well(place, answer.waited_s)
+            return answer.exchange, body
 
-        async with self.operations.limit():
-            exchange, body = await self._repeat(once, selection, span)
+        def on_retry(error: ExchangeError, number: int, wait: float) -> None:
+            if self.notify:
+                self.notify(DownloadRetrying(selection, span.start, span.end, error, number, wait))
+
+        with self.operations.limit():
+            exchange, body = await self.retries.run(once, seconds=self.operations.seconds, on_retry=on_retry)
             try:
                 yield aiter(body)
             finally:
                 exchange.close()
                 self.limiter.leave()
 
-    def _give_back(self, place: int, error: BaseException) -> None:
-        """Give a place back after a failure, from which the limiter learns."""
-        if isinstance(error, ExchangeError):
-            self.limiter.went_badly(place, error)
-        self.limiter.leave()
-
-    async def _repeat(self, once: Callable[[int], Awaitable[_T]], selection: Selection, span: Span) -> _T:
-        def on_retry(error: ExchangeError, number: int, wait: float) -> None:
-            if self.notify:
-                self.notify(DownloadRetrying(selection, span.start, span.end, error, number, wait))
-
-        return await self.retries.run(once, seconds=self.operations.seconds, on_retry=on_retry)
-
-    async def _open(self, selection: Selection, span: Span, wanted: Wanted) -> tuple[Exchange, Body, float]:
-        """Ask; give the answer's exchange, its body, and the seconds that the server took to answer."""
-        request = build_download(
+    def request(self, selection: Selection, span: Span, wanted: Wanted) -> HttpRequest:
+        """Give the request for a file (DL 3.1)."""
+        return build_download(
             self.environment, selection, span, file_format=wanted.file_format, time_type=wanted.time_type
         )
-        answer = await self.session.ask(request)
+
+    def body(self, answer: DataAnswer, wanted: Wanted) -> Body:
+        """Give the body of an answer; whoever cannot have it closes the answer."""
         try:
-            body = Body(
+            return Body(
                 answer.exchange.head,
                 answer.beginning,
                 sniffer=answer.sniffer,
@@ -188,47 +156,97 @@ class Downloader:
         except BaseException:
             answer.exchange.close()
             raise
-        return answer.exchange, body, answer.waited_s
 
-    async def _store(self, job: Job, order: Order, path: Path, part: PartFile, attempts: int) -> SavedFile:
-        """One attempt: ask, judge, store, prove, publish; its place is free again while the disk is waited for."""
+    def give_back(self, place: int, error: BaseException) -> None:
+        """Give a place back after a failure, from which the limiter learns."""
+        if isinstance(error, ExchangeError):
+            self.limiter.went_badly(place, error)
+        self.limiter.leave()
+
+
+class _Saving:
+    """One file on its way to the disk, over all its attempts."""
+
+    __slots__ = ("_by", "_job", "_order", "attempts", "existed", "final", "path")
+
+    def __init__(self, by: Downloader, job: Job, order: Order) -> None:
+        self._by = by
+        self._job = job
+        self._order = order
+        self.path = order.directory / job.name
+        self.final = f"{order.real}{os.sep}{job.name}"
+        self.existed = False
+        self.attempts = 0
+
+    async def attempt(self, number: int) -> SavedFile:
+        """Ask, judge, store, prove, publish; the place is free again while the disk is waited for."""
+        self.attempts = number
+        order, job = self._order, self._job
+        wanted, book = order.wanted, order.notebook
+        part = self._by.disk.part(
+            self.final, overwrite=order.overwrite, existed=self.existed, in_range=book is not None
+        )
         try:
-            body = await self._receive(job, order.wanted, path, part)
+            body = await self._receive(part)
             fetched_at = dt.datetime.now(dt.UTC)
             file = SavedFile(
-                path,
+                self.path,
                 part.size,
                 await part.finish(),
                 job.selection,
                 job.span.start,
                 job.span.end,
-                order.wanted.file_format,
-                order.wanted.time_type,
+                wanted.file_format,
+                wanted.time_type,
                 fetched_at,
                 body.completeness,
             )
-            book = order.notebook
-            await part.publish(None if book is None else Note(book, job.name, file, attempts))
+            await part.publish(None if book is None else Note(book, job.name, file, number))
         except BaseException:
             await part.discard()
             raise
         return file
 
-    async def _receive(self, job: Job, wanted: Wanted, path: Path, part: PartFile) -> Body:
+    async def _receive(self, part: PartFile) -> Body:
         """Take a place, ask, and store every piece."""
-        place = await self.limiter.enter()
+        by, wanted = self._by, self._order.wanted
+        place = await by.limiter.enter()
         try:
-            exchange, body, waited_s = await self._open(job.selection, job.span, wanted)
+            answer = await by.session.ask(by.request(self._job.selection, self._job.span, wanted))
+            body = by.body(answer, wanted)
             try:
                 while piece := await body.read():
                     await part.write(piece)
-                    if self.notify:
-                        self.notify(DownloadProgress(path, body.received, body.expected))
+                    if by.notify:
+                        by.notify(DownloadProgress(self.path, body.received, body.expected))
             finally:
-                exchange.close()
+                answer.exchange.close()
         except BaseException as error:
-            self._give_back(place, error)
+            by.give_back(place, error)
             raise
-        self.limiter.went_well(place, waited_s)
-        self.limiter.leave()
+        by.limiter.went_well(place, answer.waited_s)
+        by.limiter.leave()
         return body
+
+    def tell_retry(self, error: ExchangeError, number: int, wait: float) -> None:
+        """Tell the observer that the next attempt follows."""
+        if self._by.notify:
+            job = self._job
+            self._by.notify(DownloadRetrying(job.selection, job.span.start, job.span.end, error, number, wait))
+
+    def failed(self, error: OmarError) -> FailedDownload:
+        """Give the outcome of a download that was given up, and tell the observer."""
+        job, wanted = self._job, self._order.wanted
+        if self._by.notify:
+            self._by.notify(
+                DownloadFailed(job.selection, job.span.start, job.span.end, self.path, error, self.attempts)
+            )
+        return FailedDownload(
+            selection=job.selection,
+            start=job.span.start,
+            end=job.span.end,
+            file_format=wanted.file_format,
+            time_type=wanted.time_type,
+            error=error,
+            attempts=self.attempts,
+        )

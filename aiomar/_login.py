@@ -98,7 +98,9 @@ class Login:
 
     async def _ask(self) -> SessionCookie:
         """Ask for the authentication page once and take its first cookie (SUB 3.1.1.2)."""
-        exchange = await self.transport.send(self.request, Trace())
+        budget = self.retries.budget
+        trace = Trace(budget.spend_on_transport)
+        exchange = await self.transport.send(self.request, trace)
         head = exchange.head
         try:
             page = await read_page(exchange)
@@ -114,7 +116,10 @@ class Login:
             raise LoginError(f"the login was refused with HTTP {head.status}: check the account and its certificate")
         if head.status != 200:  # noqa: PLR2004 - OK
             raise status_error(head, now=self.wall_clock())
-        return first_cookie(head.all("Set-Cookie"))
+        cookie = first_cookie(head.all("Set-Cookie"))
+        if trace.repeated:
+            budget.refund_transport()
+        return cookie
 
 
 def check_certificate_page(status: int, page: bytes) -> None:

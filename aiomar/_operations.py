@@ -33,7 +33,7 @@ class Operations:
         self._closed = False
 
     def limit(self) -> Operation:
-        """Carry out one operation, as ``async with operations.limit()``.
+        """Carry out one operation, as ``with operations.limit()``.
 
         Raises:
             DeadlineError: phase ``"operation"``.
@@ -120,14 +120,14 @@ class Operation:
             self._stopped = True
             self.task.cancel()
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         self.task = asyncio.current_task()
         if self.task is None:
             raise RuntimeError("an operation needs a task to run in")
         self._cancelling = self.task.cancelling()
         self._operations.begin(self)
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         operations = self._operations

@@ -49,8 +49,8 @@ from aiomar.transfer import (
 Outcome: TypeAlias = SavedFile | FailedDownload
 
 _log = logging.getLogger("aiomar")
-# More workers than places: while some wait for a disk or for their next attempt, the others use the network.  Each holds
-# a descriptor while it waits for the disk, and some systems allow 256 of them.
+# More workers than places: while some wait for a disk or for their next attempt, the others use the network.
+# Each holds a descriptor while it waits for the disk, and some systems allow 256 of them.
 _WORKERS_PER_PLACE = 4
 _MOST_MORE = 48
 # Jobs that are looked up together while all of them turn out to be there.
@@ -255,10 +255,7 @@ class Ranges:
             notebook=Notebook(catalogue, self._terms(request)),
         )
 
-        async def fetch(job: Job) -> Outcome:
-            return await self.downloader.save(job, order)
-
-        return fetch
+        return lambda job: self.downloader.save(job, order)
 
     async def _note(self, catalogue: Catalogue, terms: Terms, failed: list[FailedDownload]) -> None:
         """Note failures; they are for people, so a catalogue that cannot take them does not end a range."""

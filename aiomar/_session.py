@@ -39,6 +39,7 @@ from aiomar.protocol import (
     judge_head,
     page_words,
 )
+from aiomar.transfer import RetryBudget
 from aiomar.transport import Exchange, Trace, Transport
 
 # Blanks in front of a page are held back up to this many bytes; beyond it they are passed on and judged on the way.
@@ -111,6 +112,7 @@ class Session:
         transport: sends requests.
         login: opens sessions.
         breaker: says what is not asked any more.
+        budget: pays for repeats that the transport makes by itself.
         cookie_style: how the cookie goes back.
         max_age: a session older than this is replaced by a fresh one; `None` for no limit.
         on_ended: called when the server says that the session is over.
@@ -124,6 +126,7 @@ class Session:
         transport: Transport,
         login: Login,
         breaker: Breaker,
+        budget: RetryBudget,
         cookie_style: CookieStyle,
         max_age: timedelta | None,
         on_ended: Callable[[], None],
@@ -133,6 +136,8 @@ class Session:
         self._transport = transport
         self._opener = login
         self.breaker = breaker
+        self._budget = budget
+        self._may_repeat = budget.spend_on_transport
         self._style = cookie_style
         self._max_age = max_age
         self._on_ended = on_ended
@@ -232,7 +237,7 @@ class Session:
         breaker = self.breaker
         if breaker.refused:
             breaker.check(request.origin)
-        trace = Trace()
+        trace = Trace(self._may_repeat)
         exchange: Exchange | None = None
         answer: DataAnswer | _LoginWanted | _Page | None = None
         try:
@@ -244,6 +249,8 @@ class Session:
         finally:
             if exchange is not None and not isinstance(answer, DataAnswer):
                 exchange.close()
+        if trace.repeated and isinstance(answer, DataAnswer):
+            self._budget.refund_transport()
         return answer
 
     async def _judge(self, exchange: Exchange, trace: Trace) -> DataAnswer | _LoginWanted | _Page:

@@ -117,14 +117,14 @@ class Uploader:
         return UploadReport(tuple(receipts), tuple(failures), tuple(waiting))
 
     async def _read(self, source: PathLike, name: str | None) -> Submission:
-        async with self.operations.limit():
+        with self.operations.limit():
             return await self.threads.run(read_source, source, name, self.limits)
 
     async def _guarded(self, submission: Submission) -> ReceiptFacts:
         """Turn whatever goes wrong after the first byte into an unknown outcome."""
         journey = _Journey()
         try:
-            async with self.operations.limit():
+            with self.operations.limit():
                 return await self._submit(submission, journey)
         except OutcomeUnknownError:
             raise

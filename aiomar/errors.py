@@ -161,6 +161,8 @@ class TransportError(ExchangeError):
     """The connection failed, or what came over it is not HTTP."""
 
     default_hint = Hint.RETRY
+    _malformed = False
+    """Whether it is not HTTP, which most likely comes again; for the retry policy."""
 
 
 class ConnectError(TransportError):

@@ -44,7 +44,7 @@ class Connection:
         certificate: The client certificate as PEM, instead of --pkcs12.
         key: Its key as PEM, if it is in a file of its own.
         passphrase_env: The environment variable that holds the passphrase; without it AIOMAR_PASSPHRASE.
-        ca_file: Authorities to trust beside the system's, as PEM.
+        ca_file: Authorities to trust instead of the system's, as PEM.
         proxy: http://host:port of a proxy; those of the environment are ignored.
         state_dir: Where aiomar keeps its own records.
     """

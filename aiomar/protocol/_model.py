@@ -9,7 +9,8 @@ import datetime as dt
 import enum
 import ipaddress
 import re
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Protocol
 
 import attrs
 
@@ -289,26 +290,27 @@ class HttpRequest:
         return f"{self.origin}{self.target}"
 
 
+class Headers(Protocol):
+    """The headers of an answer as the transport's library keeps them; names in any case."""
+
+    def get(self, name: str, /) -> str | None:
+        """Give the first value of a header, or `None`."""
+
+    def getall(self, name: str, default: Sequence[str], /) -> Sequence[str]:
+        """Give every value of a header, in wire order, or the default."""
+
+
 @attrs.frozen(slots=False)  # as above
 class ResponseHead:
-    """Status and headers of an answer, in wire order, names as they came."""
+    """Status and headers of an answer."""
 
     status: int
-    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
-    _by_name: dict[str, list[str]] = attrs.field(init=False, repr=False, eq=False)
-
-    @_by_name.default
-    def _index(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name, value in self.headers:
-            found.setdefault(name.lower(), []).append(value)
-        return found
+    headers: Headers = attrs.field(repr=False)  # not copied: a small answer would pay more for that than for its hash
 
     def all(self, name: str) -> list[str]:
         """Give every value of a header, in wire order."""
-        return list(self._by_name.get(name.lower(), ()))
+        return list(self.headers.getall(name, ()))
 
     def first(self, name: str) -> str | None:
         """Give the first value of a header, or `None`."""
-        values = self._by_name.get(name.lower())
-        return values[0] if values else None
+        return self.headers.get(name)

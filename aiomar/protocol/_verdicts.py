@@ -11,6 +11,7 @@ import codecs
 import datetime as dt
 import enum
 import re
+from collections.abc import Set as AbstractSet
 from email.utils import parsedate_to_datetime
 from typing import Literal
 from urllib.parse import urlsplit
@@ -52,13 +53,13 @@ def judge_head(head: ResponseHead, *, now: float) -> HeadVerdict:
         UnexpectedRedirectError: for a redirect to anything but the authentication page; it is never followed.
         ResponseError: for a coding of the content, which was not asked for.
     """
-    location = redirect_location(head)
-    if location is not None:
+    if head.status != _OK:
+        location = redirect_location(head)
+        if location is None:
+            raise status_error(head, now=now)
         if is_login_location(location):
             return HeadVerdict.LOGIN
         raise unexpected_redirect(head.status, location)
-    if head.status != _OK:
-        raise status_error(head, now=now)
     unasked = _list(head, "Content-Encoding") - {"", "identity"} | _list(head, "Transfer-Encoding") - {"", "chunked"}
     if unasked:
         raise ResponseError(
@@ -69,8 +70,10 @@ def judge_head(head: ResponseHead, *, now: float) -> HeadVerdict:
     return HeadVerdict.BODY
 
 
-def _list(head: ResponseHead, name: str) -> set[str]:
+def _list(head: ResponseHead, name: str) -> AbstractSet[str]:
     """Give the members of a header that is a list, over all its lines."""
+    if head.first(name) is None:  # nearly always
+        return frozenset()
     return {member.strip().casefold() for line in head.all(name) for member in line.split(",")}
 
 
@@ -139,16 +142,21 @@ def retry_after(value: str | None, *, now: float) -> float | None:
 
 def framing(head: ResponseHead) -> Framing:
     """Tell how the body's end is known; conflicting or malformed lengths never come this far."""
-    codings = head.all("Transfer-Encoding")
-    if codings and codings[-1].rpartition(",")[2].strip().casefold() == "chunked":
+    if (
+        head.first("Transfer-Encoding") is not None
+        and head.all("Transfer-Encoding")[-1].rpartition(",")[2].strip().casefold() == "chunked"
+    ):
         return "chunked"
     return "length" if head.first("Content-Length") is not None else "close"
 
 
 def announced_length(head: ResponseHead) -> int | None:
     """Give the announced length in bytes, or `None`."""
-    text = (head.first("Content-Length") or "").strip()
-    return int(text) if framing(head) == "length" and _DIGITS.fullmatch(text) else None
+    text = head.first("Content-Length")
+    if text is None or framing(head) != "length":
+        return None
+    text = text.strip()
+    return int(text) if text.isdecimal() and text.isascii() else None
 
 
 def printable(text: str, limit: int = _TEXT_LIMIT) -> str:

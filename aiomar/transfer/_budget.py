@@ -38,6 +38,21 @@ class RetryBudget:
         self.tokens -= cost
         return cost
 
+    def spend_on_transport(self) -> bool:
+        """Pay for a repeat that a transport makes by itself, because an idle connection was dead.
+
+        Returns:
+            Whether there was enough left for it.
+        """
+        if self.tokens < _RETRY:
+            return False
+        self.tokens -= _RETRY
+        return True
+
+    def refund_transport(self) -> None:
+        """Give back what such a repeat had cost, once it has brought data or a session."""
+        self.tokens = min(_FULL, self.tokens + _RETRY)
+
     def earn(self, spent: int = 0) -> None:
         """Take in what a success brings.
 

@@ -35,17 +35,16 @@ from aiomar.transfer._catalogue_rows import (
     FORGET,
     IDS,
     KNOWN,
-    RECORD_CHUNK,
     RECORD_FAILURE,
     FailedRow,
     Row,
     SavedRow,
+    Statement,
     Terms,
     failed_values,
     known_file,
-    record_statement,
+    record_statements,
     recorded_file,
-    saved_values,
     stands,
 )
 from aiomar.transfer._plan import Job
@@ -147,10 +146,7 @@ class Catalogue:
         Raises:
             DiskError: they could not be written.
         """
-        chunks = [saved[first : first + RECORD_CHUNK] for first in range(0, len(saved), RECORD_CHUNK)]
-        self._write(
-            (record_statement(len(chunk)), [value for row in chunk for value in saved_values(row)]) for chunk in chunks
-        )
+        self.write(record_statements(saved))
 
     def record_failures(self, failed: Sequence[FailedRow]) -> None:
         """Note failures, all or none; what a row says about a file that is there stays.
@@ -158,7 +154,7 @@ class Catalogue:
         Raises:
             DiskError: they could not be written.
         """
-        self._write((RECORD_FAILURE, failed_values(row)) for row in failed)
+        self.write((RECORD_FAILURE, failed_values(row)) for row in failed)
 
     def forget(self, names: Sequence[str]) -> None:
         """Take back what rows say about files whose commit was undone; they count as not fetched.
@@ -166,7 +162,29 @@ class Catalogue:
         Raises:
             DiskError: it could not be written.
         """
-        self._write((FORGET, (name,)) for name in names)
+        self.write((FORGET, (name,)) for name in names)
+
+    def write(self, statements: Iterable[Statement]) -> None:
+        """Execute statements that change rows, all or none.
+
+        Raises:
+            DiskError: they could not be written.
+        """
+        todo = list(statements)
+        with self._turn, translated(self._directory):
+            execute = self._connection.execute
+            if len(todo) == 1:  # a transaction of its own
+                execute(*todo[0])
+                return
+            execute("BEGIN IMMEDIATE")
+            try:
+                for statement in todo:
+                    execute(*statement)
+                execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite takes back some failed transactions by itself
+                    execute("ROLLBACK")
+                raise
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """Give the row ids of files.
@@ -282,24 +300,6 @@ class Catalogue:
         self._connection.close()
         self._connection, self._stamp = found
         return False
-
-    def _write(self, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
-        """Execute statements, all or none."""
-        todo = list(statements)
-        with self._turn, translated(self._directory):
-            execute = self._connection.execute
-            if len(todo) == 1:  # a transaction of its own
-                execute(*todo[0])
-                return
-            execute("BEGIN IMMEDIATE")
-            try:
-                for statement in todo:
-                    execute(*statement)
-                execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite takes back some failed transactions by itself
-                    execute("ROLLBACK")
-                raise
 
 
 def _chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from aiomar.transfer._plan import Job
 from aiomar.transfer._results import Completeness, FailedDownload, SavedFile
 
 Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[object]]
+"""In SQL, with its parameters."""
 CHUNK = 500
 """Names or ids in one statement; every SQLite takes so many parameters."""
 _LONGEST_ERROR = 500
@@ -108,7 +110,7 @@ class FailedRow:
 
 
 @lru_cache(maxsize=RECORD_CHUNK)
-def record_statement(rows: int) -> str:
+def _record(rows: int) -> str:
     """Give the statement that writes so many rows.
 
     One statement for all of them, because a thread gives the interpreter's lock back and forth at every step of SQLite,
@@ -117,8 +119,14 @@ def record_statement(rows: int) -> str:
     return _RECORD.format(rows=", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows))
 
 
+def record_statements(saved: Sequence[SavedRow]) -> list[Statement]:
+    """Give the statements that write rows, for `Catalogue.write`."""
+    chunks = [saved[first : first + RECORD_CHUNK] for first in range(0, len(saved), RECORD_CHUNK)]
+    return [(_record(len(chunk)), [value for row in chunk for value in saved_values(row)]) for chunk in chunks]
+
+
 def saved_values(row: SavedRow) -> Row:
-    """Give the parameters of one row of `record_statement`."""
+    """Give the parameters of one row of a statement that writes some."""
     file = row.file
     return (
         *_request(row.name, file, row.terms),

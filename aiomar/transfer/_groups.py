@@ -12,12 +12,12 @@ files under way are here.
 from __future__ import annotations
 
 import asyncio
-import time
+import math
 from contextlib import suppress
 
 from aiomar._threads import Threads, to_the_end
 from aiomar.errors import UsageError
-from aiomar.transfer._publish import Publication, abandon, complete, disk_error, sync_files
+from aiomar.transfer._publish import Publication, Together, abandon, arrange, disk_error
 
 # Seconds that a group waits for company, and the company that is enough.
 _GATHER = 0.008
@@ -94,15 +94,8 @@ class Groups:
 
     async def _publish_group(self, items: list[Publication]) -> None:
         try:
-            if self._durable:
-                await self._threads.run(sync_files, items)
-            began = time.perf_counter()
-            for item in items:
-                item.move()
-                if time.perf_counter() - began > _QUICK:
-                    break
-            if self._durable or any(item.note or not item.moved for item in items):
-                await self._threads.run(complete, items, durable=self._durable)
+            for together in arrange(items):
+                await self._publish_together(together)
         except UsageError:  # the client was closed and its threads are gone
             abandon(items)
         except BaseException:
@@ -110,6 +103,15 @@ class Groups:
             raise
         finally:
             self._group = self._ended(self._group)
+
+    async def _publish_together(self, files: Together) -> None:
+        if self._durable:
+            await self._threads.run(files.sync)
+        if not files.move(_QUICK):
+            await self._threads.run(files.move, math.inf)
+        files.prepare()
+        if self._durable or files.catalogue is not None:
+            await self._threads.run(files.complete, durable=self._durable)
 
     def _ended(self, group: dict[Publication, asyncio.Future[None]]) -> dict[Publication, asyncio.Future[None]]:
         """Wake up whoever waits for a group; give an empty one."""

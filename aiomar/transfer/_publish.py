@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import re
-import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ import attrs
 
 from aiomar.errors import DestinationError, DiskError, OmarError
 from aiomar.transfer._catalogue import Catalogue
-from aiomar.transfer._catalogue_rows import SavedRow, Terms
+from aiomar.transfer._catalogue_rows import SavedRow, Statement, Terms, record_statements
 from aiomar.transfer._results import SavedFile
 from aiomar.transfer._syncfs import sync_file_system
 
@@ -31,6 +32,8 @@ PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 _MANY = 4
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 # Leaves room for dots, random part and suffix within the 255 bytes that file systems allow, whatever the characters.
+# Of our own, as a program may have set the other one back; nothing secret, only never the same twice.
+_marks = random.Random()  # noqa: S311 - see above
 _PART_STEM_LENGTH = 60
 
 
@@ -137,55 +140,76 @@ def _link(source: str, target: str) -> bool:
     return True
 
 
-def sync_files(group: Sequence[Publication]) -> None:
-    """Bring the content of files to the disk: many in one directory together, else one by one."""
-    directories: dict[str, list[Publication]] = {}
-    for item in group:
-        directories.setdefault(os.path.dirname(item.final), []).append(item)
-    for items in directories.values():
-        if len(items) < _MANY or not sync_file_system(items[0].fd):
-            for item in items:
-                try:
-                    os.fsync(item.fd)
-                except OSError as error:
-                    item.error = error
+@attrs.define
+class Together:
+    """Files of one directory whose notes go into one catalogue, on their way together.
 
+    Between the steps that wait for the disk everything is made ready, so that a thread has next to nothing to do in
+    Python.
 
-def complete(group: Sequence[Publication], *, durable: bool) -> None:
-    """Move what is not moved yet, sync the directories, and note the files; failures stay with their file."""
-    for item in group:
-        if not item.moved:
-            item.move()
-    if durable:
-        _sync_directories(group)
-    _note_all(group)
+    Args:
+        directory: theirs.
+        catalogue: notes them; `None` where none is kept.
+    """
 
+    directory: str
+    catalogue: Catalogue | None
+    items: list[Publication] = attrs.field(factory=list)
+    _statements: Sequence[Statement] = ()
 
-def _sync_directories(group: Sequence[Publication]) -> None:
-    for directory in {os.path.dirname(item.final) for item in group if item.published}:
-        try:
-            _sync_directory(directory)
-        except OSError as error:
-            for item in group:
-                if os.path.dirname(item.final) == directory:
-                    item.error = item.error or error
-
-
-def _note_all(group: Sequence[Publication]) -> None:
-    items: dict[Catalogue, list[Publication]] = {}
-    rows: dict[Catalogue, list[SavedRow]] = {}
-    for item in group:
-        if (note := item.note) is not None and item.error is None:
-            catalogue = note.book.catalogue
-            row = SavedRow(note.name, note.file, note.book.terms, item.changed_ns, note.attempts)
-            items.setdefault(catalogue, []).append(item)
-            rows.setdefault(catalogue, []).append(row)
-    for catalogue, some in rows.items():
-        try:
-            catalogue.record(some)
-        except OmarError as error:
-            for item in items[catalogue]:
+    def sync(self) -> None:
+        """Bring the content of the files to the disk: of many files together, else one by one.  Blocks."""
+        if len(self.items) >= _MANY and sync_file_system(self.items[0].fd):
+            return
+        for item in self.items:
+            try:
+                os.fsync(item.fd)
+            except OSError as error:
                 item.error = error
+
+    def move(self, seconds: float) -> bool:
+        """Close files and give them their final names, but not for longer than this; whether all are done."""
+        end = time.perf_counter() + seconds
+        for item in self.items:
+            if not item.moved:
+                item.move()
+                if time.perf_counter() > end:
+                    return item is self.items[-1]
+        return True
+
+    def prepare(self) -> None:
+        """Make ready what is written into the catalogue."""
+        if self.catalogue is not None:
+            self._statements = record_statements(
+                [
+                    SavedRow(item.note.name, item.note.file, item.note.book.terms, item.changed_ns, item.note.attempts)
+                    for item in self.items
+                    if item.note is not None and item.error is None
+                ]
+            )
+
+    def complete(self, *, durable: bool) -> None:
+        """Sync the directory and note the files.  Blocks."""
+        try:
+            if durable:
+                _sync_directory(self.directory)
+            if self.catalogue is not None:
+                self.catalogue.write(self._statements)
+        except (OSError, OmarError) as error:
+            for item in self.items:
+                item.error = item.error or error
+
+
+def arrange(items: Sequence[Publication]) -> list[Together]:
+    """Put files together that go together; nearly always all of them."""
+    found: dict[tuple[str, Catalogue | None], Together] = {}
+    for item in items:
+        key = os.path.dirname(item.final), None if item.note is None else item.note.book.catalogue
+        together = found.get(key)
+        if together is None:
+            together = found[key] = Together(*key)
+        together.items.append(item)
+    return list(found.values())
 
 
 def abandon(group: Sequence[Publication]) -> None:
@@ -230,7 +254,8 @@ def beside(final: str, *, in_range: bool = False) -> str:
     directory, _, name = final.rpartition(os.sep)
     if len(name) > _PART_STEM_LENGTH:
         name = name.encode("utf-8", "surrogateescape")[:_PART_STEM_LENGTH].decode("utf-8", "ignore")
-    return f"{directory}{os.sep}.{name}.{secrets.token_hex(6)}{'.range' if in_range else ''}.part"
+    mark = f"{_marks.getrandbits(32):08x}{os.getpid() & 0xFFFF:04x}"
+    return f"{directory}{os.sep}.{name}.{mark}{'.range' if in_range else ''}.part"
 
 
 def disk_error(error: OSError | OmarError, final: str) -> OmarError:

@@ -9,7 +9,7 @@ The phase of an exchange is taken where aiohttp hands out a connection (`_Tellin
 have left, after it anything may have.  That moment also starts the wait for the first byte.
 
 aiohttp repeats a GET by itself when its connection is lost without an answer.  That is left to it where a pooled
-connection turns out to be dead; on a new connection it would double every attempt of the retry policy, so it is kept
+connection turns out to be dead and the caller lets it; on a new connection it would double every attempt of the retry policy, so it is kept
 from it (`_Attempt.guard`).  A POST is never repeated, and uploads have a connection of their own.
 """
 
@@ -71,7 +71,7 @@ class _Attempt:
         try:
             return await handler(request)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            if self._on_new or not nothing_came(error):
+            if self._on_new or self.trace.repeated or not nothing_came(error) or not self.trace.repeat():
                 raise _LostError(error) from error
             raise
 
@@ -128,7 +128,7 @@ class AiohttpTransport:
         """Send a request once and wait for the head of its answer; see `Transport.send`."""
         response = await self._send(request, trace, self._single if own_connection else self._pooled)
         self._answered = True
-        head = ResponseHead(response.status, tuple(response.headers.items()))
+        head = ResponseHead(response.status, response.headers)
         connection = response.connection  # gone if the whole answer is here
         transport = connection and connection.transport
         tls = transport.get_extra_info("ssl_object") if transport else None

@@ -73,8 +73,14 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
     if phase == "connect":
         return ConnectError(f"no connection to {place} ({_brief(error)}): check the network, then try again")
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
-        return TransportError(f"the answer of {place} is not proper HTTP ({_brief(error)}): try again")
+        return _malformed(f"the answer of {place} is not proper HTTP ({_brief(error)}): try again")
     return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
+
+
+def _malformed(message: str) -> TransportError:
+    error = TransportError(message)
+    error._malformed = True  # noqa: SLF001 - for `RetryPolicy`; a class of its own would promise more than this
+    return error
 
 
 def nothing_came(error: BaseException) -> bool:

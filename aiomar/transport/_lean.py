@@ -6,7 +6,8 @@ to an idle connection (`_shelf.py`) and the answer is read from the handler.  Wh
 too:
 
 * skip 1xx answers, save 101, after which nothing else comes;
-* repeat a GET once, on a new connection, when an idle one turns out to be dead before the first byte of an answer;
+* repeat a GET once, on a new connection, when an idle one turns out to be dead before the first byte of an answer and
+  the caller lets it;
 * keep a connection only after a body that was read to its end, and close it after anything else.
 
 `ResponseHandler.set_response_params` and `Connection.protocol` are not documented by aiohttp, so `usable` looks whether
@@ -124,7 +125,7 @@ class LeanTransport:
                 return await self._converse(line, wire, origin, trace)
             except BaseException as error:
                 line.close()
-                if line.may_be_dead and request.method == "GET" and nothing_came(error):
+                if line.may_be_dead and request.method == "GET" and nothing_came(error) and trace.repeat():
                     line = None  # the server had closed an idle connection and never saw the request
                 elif isinstance(error, aiohttp.ClientError | OSError | HttpProcessingError):
                     raise self._failure(error, origin) from error
@@ -148,7 +149,7 @@ class LeanTransport:
         trace.waited = monotonic() - started
         trace.phase = "response"
         self._answered = True
-        head = ResponseHead(message.code, tuple(message.headers.items()))
+        head = ResponseHead(message.code, message.headers)
         return BodyReader(head, origin, content, self._gap, line, line.tls if message.should_close else None)
 
     async def _connect(self, route: _Route, origin: Origin, shelf: Shelf | None) -> Line:

@@ -6,6 +6,7 @@ A transport sends what it is given and decides nothing about OMAR.  It turns eve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import attrs
@@ -46,10 +47,19 @@ class Timeouts:
 class Trace:
     """Filled in by the transport while it works, so that the caller knows how far a failed exchange had come."""
 
+    may_repeat: Callable[[], bool] | None = None
+    """Asked before a request goes out once more by the transport itself; `None` lets it."""
     phase: Phase = "connect"
     """Once it is ``"request"`` a byte may have left, and only the server knows what it did with it."""
     waited: float = 0.0
     """Seconds from the request to the head of its answer, once that is there."""
+    repeated: bool = False
+    """Whether the transport has sent the request once more by itself."""
+
+    def repeat(self) -> bool:
+        """Ask whether the request may go out once more, and note it."""
+        self.repeated = self.may_repeat is None or self.may_repeat()
+        return self.repeated
 
 
 class Exchange(Protocol):
@@ -77,6 +87,8 @@ class Transport(Protocol):
 
     async def send(self, request: HttpRequest, trace: Trace, *, own_connection: bool = False) -> Exchange:
         """Send a request once and wait for the head of its answer; the caller closes the exchange.
+
+        A GET whose idle connection turns out to be dead goes out once more on another one, if `trace` lets it.
 
         Args:
             request: sent exactly as it is.

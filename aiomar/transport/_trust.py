@@ -82,7 +82,7 @@ class Trust:
     """How a server proves who it is (SUB/DL 1.2.1, SUB 2).  There is no way to switch verification off.
 
     Attributes:
-        ca_file: a PEM file of authorities to trust beside the system's.
+        ca_file: a PEM file of the authorities to trust; they take the place of the system's.
         server_hostname: the name that the server's certificate must carry, where it is not the host's own.
         minimum_tls: the oldest version of TLS to speak; below 1.2 only with ``LegacyTls(tls_1_0=True)``.
         legacy: concessions to an old server.
@@ -145,9 +145,10 @@ def build_context(identity: ClientIdentity, trust: Trust, *, key_file: KeyFile |
     context.minimum_version = max(trust.minimum_tls, ssl.TLSVersion.TLSv1_2)
     if trust.legacy is not None:
         _concede(context, trust, trust.legacy)
-    context.load_default_certs()
-    if trust.ca_file is not None:
-        _add_authorities(context, trust.ca_file)
+    if trust.ca_file is None:
+        context.load_default_certs()
+    else:
+        _load_authorities(context, trust.ca_file)
     _load_key(context, identity, key_file or first_that_works(memory_file, disk_file))
     return context
 
@@ -167,7 +168,7 @@ def _concede(context: ssl.SSLContext, trust: Trust, legacy: LegacyTls) -> None:
         raise ConfigError(f"this OpenSSL cannot do what {legacy} asks for: ask for less") from error
 
 
-def _add_authorities(context: ssl.SSLContext, ca_file: PathLike) -> None:
+def _load_authorities(context: ssl.SSLContext, ca_file: PathLike) -> None:
     try:
         context.load_verify_locations(cafile=os.fspath(ca_file))
     except (OSError, ValueError, TypeError) as error:  # SSLError is an OSError

@@ -92,9 +92,10 @@ async def test_a_client_that_is_allowed_64_settles_near_what_the_server_bears(
     assert (len(report.files), len(report.failures)) == (FILES, 0)
     assert sent(weak_server, "download") <= 1.15 * FILES
     limits = [event.limit for event in events if isinstance(event, LimitChanged)]
-    # Down from 16 in three steps; from then on the seventh place is tried now and then.
-    assert limits[:3] == [11, 7, 5]
-    assert max(limits[3:]) <= CAPACITY + 1
+    # Down from 16, at once or when all connections are made; from then on the seventh place is tried now and then.
+    low = next(place for place, limit in enumerate(limits) if limit < CAPACITY)
+    assert max(limits[:low]) <= 2 * 16
+    assert max(limits[low:]) <= CAPACITY + 1
     assert weak_server.max_concurrent_downloads <= 16
     # Of six places, more than four are used all the time.
     assert weak_server.worked[0] < FILES / 4

@@ -23,6 +23,7 @@ from aiomar import (
     UploadLimits,
 )
 from aiomar.testing import Authority, Credentials, OmarServer
+from aiomar.transport import AiohttpTransport, LeanTransport
 from tests.client.helpers import data, fetch
 
 PASSPHRASE = "correct horse"
@@ -217,6 +218,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         {"user_agent": "é"},
         {"durable": 1},
         {"max_download_bytes": 0},
+        {"lean": None},
+        {"lean": 1},
     ],
     ids=repr,
 )
@@ -247,6 +250,7 @@ def test_the_documented_defaults(omar_identity: ClientIdentity) -> None:
     assert config.limits == UploadLimits(max_bytes=512_000, max_name=40, extensions=(".csv", ".dat"))
     assert (config.concurrency, config.max_session_age, config.state_dir, config.proxy) == (8, None, None, None)
     assert (config.user_agent, config.durable, config.trust) == (None, True, Trust())
+    assert (config.max_download_bytes, config.lean) == (4 * 1024**3, True)
 
 
 def test_a_configuration_never_changes(omar_identity: ClientIdentity) -> None:
@@ -255,6 +259,20 @@ def test_a_configuration_never_changes(omar_identity: ClientIdentity) -> None:
     for value, name in ((config, "concurrency"), (config.timeouts, "read"), (config.retry, "attempts")):
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(value, name, 1)
+
+
+@pytest.mark.parametrize(("lean", "way"), [(True, LeanTransport), (False, AiohttpTransport)])
+async def test_the_way_of_sending_can_be_chosen(
+    lean: bool, way: type, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+) -> None:
+    """With ``lean=False`` everything goes through aiohttp's session, and comes out the same."""
+    (tmp_path / "x.csv").write_bytes(b"1,2\r\n")
+    async with OmarClient(attrs.evolve(omar_config, lean=lean)) as client:
+        parts = client._ready()
+        assert {type(parts.transport), type(parts.session._transport), type(parts.uploader.transport)} == {way}
+        assert type(parts.session._opener.transport) is way
+        assert (await fetch(client, tmp_path / "data")).path.read_bytes() == data(omar_server)
+        assert (await client.upload(tmp_path / "x.csv")).source_name == "x.csv"
 
 
 @pytest.mark.clause("SUB 1.2.4", "DL 1.2.4")

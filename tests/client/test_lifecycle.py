@@ -59,7 +59,7 @@ async def test_nothing_is_left_after_closing(
         assert client_threads() != []
     assert client_tasks() == []
     assert client_threads() == []
-    await until(lambda: descriptors() <= before)
+    await until(lambda: set(descriptors()) <= set(before))
 
 
 @asynccontextmanager

@@ -30,12 +30,13 @@ from aiomar import (
     OmarError,
     RetryPolicy,
     StatusError,
+    TransportError,
     TruncatedBodyError,
     UnexpectedPageError,
 )
 from aiomar._retry import GivenUpError, Retries
-from aiomar.testing import Disconnect, Fault, OmarServer, Status
-from tests.client.helpers import Clock, fetch, fetch_range, give_waiting, until
+from aiomar.testing import Disconnect, Fault, OmarServer, SlowFirstByte, Status
+from tests.client.helpers import Clock, fetch, fetch_range, give_waiting, sent, until
 from tests.support.sleepless import run
 
 LOST = ConnectError("lost")
@@ -187,6 +188,57 @@ async def test_an_outage_is_not_amplified(
         assert all(isinstance(error, OmarError) for error in errors)
         assert 100 <= len(omar_server.requests) - before <= 130
     omar_server.clear()
+
+
+@pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
+@pytest.mark.parametrize("warm", [16, 64])
+async def test_dead_connections_do_not_amplify_an_outage(
+    warm: int, lean: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+) -> None:
+    """What a transport repeats by itself is paid for too: many warm connections add nothing to 130 requests."""
+    async with OmarClient(attrs.evolve(omar_config, concurrency=warm, lean=lean)) as client:
+        client._ready().downloader.limiter._limit.whole = warm
+        omar_server.script(SlowFirstByte(0.05, times=warm))  # so that they need a connection each
+        await many(lambda number: fetch(client, tmp_path / f"{number}"), warm)
+        assert omar_server.max_concurrent_downloads == warm
+        before = len(omar_server.requests)
+        omar_server.script(Disconnect(times=1_000))
+        errors = await many(lambda number: fetch(client, tmp_path, Meter(f"1{number}")))
+        assert all(isinstance(error, TransportError) for error in errors)
+        assert 100 <= len(omar_server.requests) - before <= 130
+    omar_server.clear()
+
+
+@pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
+async def test_a_transport_asks_before_it_repeats(
+    lean: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+) -> None:
+    """A repeat that brings data costs nothing in the end; with an empty bucket there is none, also for a login."""
+    async with OmarClient(attrs.evolve(omar_config, lean=lean)) as client:
+        budget = client._ready().downloader.retries.budget
+        await fetch(client, tmp_path)
+        budget.tokens = 50
+        omar_server.script(Disconnect())
+        await fetch(client, tmp_path, overwrite=True)
+        assert (budget.tokens, sent(omar_server, "download")) == (51, 3)
+        budget.tokens = 4
+        omar_server.script(Disconnect())
+        with pytest.raises(TransportError):
+            await fetch(client, tmp_path, overwrite=True)
+        assert (budget.tokens, sent(omar_server, "download")) == (4, 4)
+        session = client._ready().session
+        session.end(await session.lease())
+        omar_server.script(Disconnect(on="login", times=2))
+        with pytest.raises(TransportError):
+            await client.login()
+        assert (budget.tokens, sent(omar_server, "login")) == (4, 2)
+        budget.tokens = 50
+        await client.login()  # on a new connection, so the policy repeats it
+        assert (budget.tokens, sent(omar_server, "login")) == (51, 4)
+        session.end(await session.lease())
+        omar_server.script(Disconnect(on="login"))
+        await client.login()
+        assert (budget.tokens, sent(omar_server, "login")) == (52, 6)
 
 
 async def test_a_closed_port_is_not_stormed(omar_config: OmarConfig, omar_server: OmarServer, tmp_path: Path) -> None:

@@ -25,7 +25,18 @@ from aiomar import (
     UnexpectedPageError,
     UnexpectedRedirectError,
 )
-from aiomar.testing import CutBody, Fault, Framing, LoginPage, OmarServer, Page, Redirect, Stall, Status
+from aiomar.testing import (
+    CutBody,
+    Fault,
+    Framing,
+    LoginPage,
+    OmarServer,
+    Page,
+    Redirect,
+    SlowFirstByte,
+    Stall,
+    Status,
+)
 from tests.client.helpers import DAY, METER, UNKNOWN, client_tasks, data, raw, sent, until
 
 
@@ -160,6 +171,7 @@ async def test_the_callers_own_error_comes_out(omar_server: OmarServer, omar_cli
 
 async def test_streams_keep_to_the_concurrency(omar_server: OmarServer, omar_config: OmarConfig) -> None:
     """Streams share the places of a client with each other."""
+    omar_server.script(SlowFirstByte(0.05, times=3))  # so that three are surely under way together
     async with OmarClient(attrs.evolve(omar_config, concurrency=3)) as client:
         await asyncio.gather(*(read(client, Meter(str(number))) for number in range(1001, 1021)))
     assert omar_server.max_concurrent_downloads == 3

@@ -14,6 +14,7 @@ import aiohttp
 import attrs
 import pytest
 from aiohttp.streams import EMPTY_PAYLOAD
+from multidict import CIMultiDict
 
 from aiomar import DeadlineError, OmarConfig, Timeouts, TransportError
 from aiomar._threads import Threads
@@ -324,7 +325,7 @@ async def test_bytes_that_the_loop_left_behind(
 ) -> None:
     """What TLS still holds at the end belongs to a body that ends with its connection, and to no other."""
     tls = connected(wiring.context, server_context, BODY)
-    head = ResponseHead(200, headers)
+    head = ResponseHead(200, CIMultiDict(headers))
     reader = BodyReader(head, Origin("localhost", 443), EMPTY_PAYLOAD, Watch(1.0), Nobody(), tls)
     assert await reader.read() == rest
     assert await reader.read() == b""

@@ -1,7 +1,7 @@
 """Answers that HTTP allows, forbids or never thought of: each ends in its own error, and nothing wrong is saved.
 
-Every answer is given to a download, to a login and to an upload, on the direct way and through a proxy, which are two
-different ways of sending inside.
+Every answer is given to a download, to a login and to an upload, on the short way, through aiohttp's session and through
+the session with a proxy, which are different ways of sending inside.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -115,17 +116,17 @@ STALLS = {
 }
 
 
-@pytest.fixture(params=["direct", "proxy"])
-async def proxy(request: pytest.FixtureRequest) -> AsyncIterator[str | None]:
-    """Give the way to the server: the address of a proxy, or none."""
-    async with Proxy() as running:
-        yield running.address if request.param == "proxy" else None
-
-
-@pytest.fixture
-def config_of(configure: Callable[..., OmarConfig], proxy: str | None) -> Callable[[Port], OmarConfig]:
-    """Make the configuration of a client that tries once."""
-    return lambda site: attrs.evolve(configure(site.origin), retry=RetryPolicy(attempts=1), proxy=proxy)
+@pytest.fixture(params=["lean", "session", "proxy"])
+async def config_of(
+    request: pytest.FixtureRequest, configure: Callable[..., OmarConfig]
+) -> AsyncIterator[Callable[[Port], OmarConfig]]:
+    """Make the configuration of a client that tries once, on one of the ways to the server."""
+    once = partial(attrs.evolve, retry=RetryPolicy(attempts=1), lean=request.param != "session")
+    if request.param == "proxy":
+        async with Proxy() as proxy:
+            yield lambda site: once(configure(site.origin), proxy=proxy.address)
+    else:
+        yield lambda site: once(configure(site.origin))
 
 
 @pytest.mark.clause("DL 3.3")

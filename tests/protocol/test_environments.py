@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from aiomar.errors import ConfigError
 from aiomar.protocol import PRODUCTION, STAGING, TEST, CookieStyle, Environment, Origin, ResponseHead, parse_origin
@@ -164,7 +165,7 @@ def test_a_cookie_style_is_one_of_three() -> None:
 
 def test_headers_are_found_in_any_case_and_in_order() -> None:
     """Names of headers have no case; the order of the wire is kept, and a repr shows none of them."""
-    head = ResponseHead(200, (("SET-COOKIE", "a=1"), ("X", "y"), ("set-cookie", "a=2")))
+    head = ResponseHead(200, CIMultiDict([("SET-COOKIE", "a=1"), ("X", "y"), ("set-cookie", "a=2")]))
     assert head.all("Set-Cookie") == ["a=1", "a=2"]
     assert head.first("set-Cookie") == "a=1"
     assert head.first("Cookie") is None

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from aiomar.errors import ExchangeError, Hint, ResponseError, StatusError, UnexpectedRedirectError
 from aiomar.protocol import (
@@ -58,7 +59,7 @@ OTHER_LOCATIONS = [
 
 
 def _head(status: int, **headers: str) -> ResponseHead:
-    return ResponseHead(status, tuple((name.replace("_", "-"), value) for name, value in headers.items()))
+    return ResponseHead(status, CIMultiDict((name.replace("_", "-"), value) for name, value in headers.items()))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_busy_or_broken_server_may_recover(status: int) -> None:
 def test_a_coding_was_not_asked_for(headers: tuple[tuple[str, str], ...]) -> None:
     """A coded body cannot be proved whole: nothing is decoded or saved."""
     with pytest.raises(ResponseError) as caught:
-        judge_head(ResponseHead(200, headers), now=NOW)
+        judge_head(ResponseHead(200, CIMultiDict(headers)), now=NOW)
     assert type(caught.value) is ResponseError
     assert caught.value.hint is Hint.NEVER
     assert str(caught.value).isprintable()
@@ -226,7 +227,7 @@ def test_a_date_without_a_zone_is_utc_everywhere() -> None:
 )
 def test_framing(headers: tuple[tuple[str, str], ...], kind: Framing, length: int | None) -> None:
     """The end of a body is known by its last chunk, its announced length in ASCII digits, or the connection's end."""
-    head = ResponseHead(200, headers)
+    head = ResponseHead(200, CIMultiDict(headers))
     assert (framing(head), announced_length(head)) == (kind, length)
 
 
@@ -236,7 +237,7 @@ def test_framing(headers: tuple[tuple[str, str], ...], kind: Framing, length: in
 def test_any_head_is_judged(status: int, headers: dict[str, str]) -> None:
     """A verdict or an error of the tree, whose text is printable."""
     try:
-        verdict = judge_head(ResponseHead(status, tuple(headers.items())), now=NOW)
+        verdict = judge_head(ResponseHead(status, CIMultiDict(headers)), now=NOW)
     except ExchangeError as error:
         assert str(error).isprintable()  # noqa: PT017 - one of two good ends
     else:

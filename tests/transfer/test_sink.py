@@ -18,7 +18,7 @@ import pytest_asyncio
 from aiomar import DestinationError, DiskError
 from aiomar._threads import Threads
 from aiomar.transfer import Disk, PartFile, check_directory, check_final, hold, let_go
-from aiomar.transfer._publish import Publication, beside, complete, sync_files
+from aiomar.transfer._publish import Publication, arrange, beside
 
 PIECES = {
     "small": [b"a" * 1_000, b"b" * 7_192],
@@ -215,8 +215,10 @@ def test_a_publication_that_fails_to_sync_its_directory_is_undone(tmp_path: Path
     fd = os.open(part, os.O_WRONLY | os.O_CREAT)
     os.write(fd, b"new")
     item = Publication(fd=fd, part=part, final=str(final), overwrite=True, existed=True)
-    sync_files([item])
-    complete([item], durable=True)
+    (together,) = arrange([item])
+    together.sync()
+    assert together.move(1.0)
+    together.complete(durable=True)
     assert item.error is None
     assert final.read_bytes() == b"new"
     item.undo()
