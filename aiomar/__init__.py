@@ -190,5 +190,5 @@ __all__ = [  # noqa: RUF022 - plainly sorted, as `sorted` does it
 
 logging.getLogger("aiomar").addHandler(logging.NullHandler())
 # stamina tells of repeats by warnings under its own name.  In a program that set up no logging these would come out on
-# stderr by logging's last resort, which a logger with any handler does without; handlers of the program get them as ever.
+# stderr by logging's last resort, which is not taken where there is any handler; the program's own get them as ever.
 logging.getLogger("stamina").addHandler(logging.NullHandler())

@@ -56,7 +56,7 @@ _MOST_MORE = 48
 # Jobs that are looked up together while all of them turn out to be there.
 _MOST_TOGETHER = 1024
 # Files of a report that are kept in memory; of so many or more the report is a sequence over the catalogue.
-_FEW = 4096
+_FEW = 8192
 _FAILURES_TOGETHER = 64
 # How long closing waits for ranges; they end within a few turns of the loop unless a disk hangs.
 _PATIENCE = 5.0

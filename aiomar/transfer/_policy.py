@@ -64,8 +64,8 @@ class RetryPolicy:
 def _will_most_likely_stay(error: ExchangeError) -> bool:
     """Whether one repeat is enough to see that a failure is no accident.
 
-    A fault in the server's program, an answer without a byte, one that is not HTTP, a drip, and a server that hangs up on the very first
-    exchange, which most likely refuses the certificate.
+    A fault in the server's program, an answer without a byte, one that is not HTTP, a drip, and a server that hangs up
+    on the very first exchange, which most likely refuses the certificate.
     """
     return (
         (isinstance(error, StatusError) and error.status == 500)  # noqa: PLR2004 - internal server error

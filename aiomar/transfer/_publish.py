@@ -32,9 +32,11 @@ PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 _MANY = 4
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 # Leaves room for dots, random part and suffix within the 255 bytes that file systems allow, whatever the characters.
-# Of our own, as a program may have set the other one back; nothing secret, only never the same twice.
-_marks = random.Random()  # noqa: S311 - see above
 _PART_STEM_LENGTH = 60
+# Of our own, as a program may set the common one back; nothing secret, only never the same twice, nor in a fork.
+_marks = random.Random()  # noqa: S311 - see above
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_marks.seed)
 
 
 @attrs.frozen
@@ -254,8 +256,7 @@ def beside(final: str, *, in_range: bool = False) -> str:
     directory, _, name = final.rpartition(os.sep)
     if len(name) > _PART_STEM_LENGTH:
         name = name.encode("utf-8", "surrogateescape")[:_PART_STEM_LENGTH].decode("utf-8", "ignore")
-    mark = f"{_marks.getrandbits(32):08x}{os.getpid() & 0xFFFF:04x}"
-    return f"{directory}{os.sep}.{name}.{mark}{'.range' if in_range else ''}.part"
+    return f"{directory}{os.sep}.{name}.{_marks.getrandbits(48):012x}{'.range' if in_range else ''}.part"
 
 
 def disk_error(error: OSError | OmarError, final: str) -> OmarError:

@@ -98,6 +98,7 @@ class RangeReport:
 
     # Their text may be as long as the range, and asyncio prints results in unexpected places.
     files: Sequence[SavedFile] = attrs.field(repr=_count)
+    """What is there now; of very many files, a sequence over the catalogue, in which every look reads from disk."""
     failures: Sequence[FailedDownload] = attrs.field(repr=_count)
     elapsed: float
     """Seconds."""

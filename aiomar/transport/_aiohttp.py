@@ -9,8 +9,8 @@ The phase of an exchange is taken where aiohttp hands out a connection (`_Tellin
 have left, after it anything may have.  That moment also starts the wait for the first byte.
 
 aiohttp repeats a GET by itself when its connection is lost without an answer.  That is left to it where a pooled
-connection turns out to be dead and the caller lets it; on a new connection it would double every attempt of the retry policy, so it is kept
-from it (`_Attempt.guard`).  A POST is never repeated, and uploads have a connection of their own.
+connection turns out to be dead and the caller lets it; on a new connection it would double every attempt of the retry
+policy, so it is kept from it (`_Attempt.guard`).  A POST is never repeated, and uploads have a connection of their own.
 """
 
 from __future__ import annotations

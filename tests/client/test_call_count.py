@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiomar.testing import Authority, OmarServer
 
-MOST_CALLS = 355
+MOST_CALLS = 320
 """For each file, in all threads: what there was when this was set, and a tenth more."""
 WARM_UP = 50
 FILES = 300

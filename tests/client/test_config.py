@@ -263,7 +263,7 @@ def test_a_configuration_never_changes(omar_identity: ClientIdentity) -> None:
 
 @pytest.mark.parametrize(("lean", "way"), [(True, LeanTransport), (False, AiohttpTransport)])
 async def test_the_way_of_sending_can_be_chosen(
-    lean: bool, way: type, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+    *, lean: bool, way: type, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
     """With ``lean=False`` everything goes through aiohttp's session, and comes out the same."""
     (tmp_path / "x.csv").write_bytes(b"1,2\r\n")

@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import attrs
@@ -21,9 +22,8 @@ from aiomar.testing import Authority, OmarServer
 from tests.client.helpers import sent
 from tests.support.killed import DAY, Range, start
 
-_METERS = tuple(str(number) for number in range(1001, 1301))
-# Seconds after which a child is killed, at the latest; the whole range takes about as long.
-_LONGEST_LIFE = 0.6
+# Enough for the workers to be at different points of their files for most of a run.
+_METERS = tuple(str(number) for number in range(1001, 1151))
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork servers are not there")
 
@@ -41,6 +41,11 @@ class Scene:
             for meter in wanted.meters
         }
 
+    def begin_anew(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.wanted.into)
+        self.wanted.into.mkdir()
+
     def files(self) -> dict[str, bytes]:
         """Give what is there under final names."""
         return {path.name: path.read_bytes() for path in self.wanted.into.iterdir() if path.name[0] != "."}
@@ -56,13 +61,28 @@ class Scene:
         return problems.count(None)
 
 
+async def live(scene: Scene) -> float:
+    """Let a process download everything; give the seconds that it took on this machine, as busy as it is now."""
+    for _ in range(2):  # the first one starts the server that the others are forked from
+        begun = time.monotonic()
+        child = start(scene.wanted)
+        await asyncio.to_thread(child.join)
+        assert child.exitcode == 0
+        child.close()
+        lived = time.monotonic() - begun
+        assert scene.check() == len(_METERS)
+        scene.begin_anew()
+    return lived
+
+
 async def kill_some(scene: Scene, kills: int, chance: random.Random) -> int:
     """Start, kill at a random instant, look; count how often a process was killed with the range unfinished."""
     unfinished = 0
+    longest = await live(scene)
     for _ in range(kills):
         wanted = attrs.evolve(scene.wanted, resume=chance.random() < 0.8)
         child = start(wanted)
-        await asyncio.to_thread(child.join, chance.uniform(0.0, _LONGEST_LIFE))
+        await asyncio.to_thread(child.join, chance.uniform(0.0, longest))
         child.kill()
         await asyncio.to_thread(child.join, 10)
         assert child.exitcode in {0, -signal.SIGKILL}
@@ -70,8 +90,7 @@ async def kill_some(scene: Scene, kills: int, chance: random.Random) -> int:
         good = await asyncio.to_thread(scene.check)
         unfinished += good < len(_METERS)
         if good == len(_METERS) and chance.random() < 0.5:
-            shutil.rmtree(scene.wanted.into)
-            scene.wanted.into.mkdir()
+            scene.begin_anew()
     return unfinished
 
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -22,6 +26,7 @@ from aiomar import (
     DeadlineError,
     EmptyBodyError,
     ExchangeError,
+    FileFormat,
     Hint,
     LoginError,
     Meter,
@@ -30,13 +35,14 @@ from aiomar import (
     OmarError,
     RetryPolicy,
     StatusError,
+    TimeType,
     TransportError,
     TruncatedBodyError,
     UnexpectedPageError,
 )
 from aiomar._retry import GivenUpError, Retries
-from aiomar.testing import Disconnect, Fault, OmarServer, SlowFirstByte, Status
-from tests.client.helpers import Clock, fetch, fetch_range, give_waiting, sent, until
+from aiomar.testing import Disconnect, Fault, OmarServer, Status
+from tests.client.helpers import DAY, METER, Clock, fetch, fetch_range, give_waiting, sent, until
 from tests.support.sleepless import run
 
 LOST = ConnectError("lost")
@@ -168,6 +174,33 @@ def test_what_stamina_logs_is_ours_to_show(caplog: pytest.LogCaptureFixture) -> 
     assert record["stamina.kwargs"] == {}
 
 
+_PROGRAM = """
+import asyncio, logging, sys
+from aiomar import ConnectError, RetryPolicy
+from aiomar._retry import Retries
+
+async def attempt(number):
+    if number == 1:
+        raise ConnectError("lost")
+    return number
+
+exec(sys.argv[1])
+retries = Retries(RetryPolicy(first_wait=0))
+assert asyncio.run(retries.run(attempt, seconds=None, on_retry=lambda *_: None)) == 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting_up", "printed"),
+    [("", ""), ("logging.basicConfig(format='%(name)s %(message)s')", "stamina stamina.retry_scheduled\n")],
+    ids=["no logging", "logging"],
+)
+def test_a_repeat_is_printed_only_where_a_program_logs(setting_up: str, printed: str) -> None:
+    """A program that set up no logging sees nothing of repeats, and one that did sees stamina's warning."""
+    done = subprocess.run([sys.executable, "-c", _PROGRAM, setting_up], capture_output=True, text=True, check=True)
+    assert done.stderr == printed
+
+
 async def many(call: Callable[[int], Awaitable[object]], count: int = 100) -> list[object]:
     """Make many calls at once."""
     return await asyncio.gather(*(call(number) for number in range(count)), return_exceptions=True)
@@ -190,17 +223,19 @@ async def test_an_outage_is_not_amplified(
     omar_server.clear()
 
 
-@pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
 @pytest.mark.parametrize("warm", [16, 64])
 async def test_dead_connections_do_not_amplify_an_outage(
-    warm: int, lean: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+    warm: int, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
     """What a transport repeats by itself is paid for too: many warm connections add nothing to 130 requests."""
-    async with OmarClient(attrs.evolve(omar_config, concurrency=warm, lean=lean)) as client:
+    async with OmarClient(attrs.evolve(omar_config, concurrency=warm)) as client:
         client._ready().downloader.limiter._limit.whole = warm
-        omar_server.script(SlowFirstByte(0.05, times=warm))  # so that they need a connection each
-        await many(lambda number: fetch(client, tmp_path / f"{number}"), warm)
-        assert omar_server.max_concurrent_downloads == warm
+        async with AsyncExitStack() as stack:  # each keeps its connection until all are open
+            stream = partial(client.open_download, METER, DAY, DAY, file_format=FileFormat.CSV)
+            bodies = [await stack.enter_async_context(stream(time_type=TimeType.PST)) for _ in range(warm)]
+            for body in bodies:
+                assert [piece async for piece in body]
+        assert omar_server.connections.download == warm
         before = len(omar_server.requests)
         omar_server.script(Disconnect(times=1_000))
         errors = await many(lambda number: fetch(client, tmp_path, Meter(f"1{number}")))
@@ -211,7 +246,7 @@ async def test_dead_connections_do_not_amplify_an_outage(
 
 @pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
 async def test_a_transport_asks_before_it_repeats(
-    lean: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
+    *, lean: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
     """A repeat that brings data costs nothing in the end; with an empty bucket there is none, also for a login."""
     async with OmarClient(attrs.evolve(omar_config, lean=lean)) as client:

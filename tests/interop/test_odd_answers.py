@@ -1,7 +1,7 @@
 """Answers that HTTP allows, forbids or never thought of: each ends in its own error, and nothing wrong is saved.
 
-Every answer is given to a download, to a login and to an upload, on the short way, through aiohttp's session and through
-the session with a proxy, which are different ways of sending inside.
+Every answer is given to a download, to a login and to an upload: on the short way, through aiohttp's session, and
+through the session with a proxy, which are different ways of sending inside.
 """
 
 from __future__ import annotations

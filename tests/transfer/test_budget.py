@@ -45,6 +45,18 @@ def test_success_brings_one_and_its_repeats_back() -> None:
     assert budget.tokens == 52
 
 
+def test_the_transport_pays_like_everybody() -> None:
+    """A repeat on a dead connection costs five while there are five, and brings just these back when it was good."""
+    budget = RetryBudget()
+    assert [budget.spend_on_transport() for _ in range(21)] == [True] * 20 + [False]
+    assert budget.tokens == 0
+    budget.refund_transport()
+    assert budget.tokens == 5
+    for _ in range(30):
+        budget.refund_transport()
+    assert budget.tokens == 100
+
+
 @given(st.lists(st.sampled_from([LOST, LATE, None])))
 def test_it_stays_within_its_bounds(events: list[ConnectError | DeadlineError | None]) -> None:
     """Whatever happens, there are never less than 0 nor more than 100 tokens, and a refusal takes nothing."""
