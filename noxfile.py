@@ -132,9 +132,10 @@ def uvloop(session: nox.Session) -> None:
 
 @nox.session
 def kill(session: nox.Session) -> None:
-    """Kill a range at 200 random instants and run it again each time, or as often as ``-- --kills`` says."""
+    """Kill a range of 300 files at 200 random instants, or as often as ``-- --kills`` says; run it again each time."""
     _install(session, "test")
-    session.run("pytest", "-rP", "tests/client/test_kill.py", "--kills", "200", *session.posargs)
+    options = ("--kills", "200", "--kill-files", "300", "--timeout", "1800")
+    session.run("pytest", "-rP", "tests/client/test_kill.py", *options, *session.posargs)
 
 
 @nox.session

@@ -137,7 +137,7 @@ class SourceError(UsageError):
 
 
 class DestinationError(UsageError):
-    """A download cannot be written where it should go: missing, not writable, there already, busy, or a bad catalogue."""
+    """A download cannot be written where it should go: missing, not writable, existing, busy, its catalogue damaged."""
 
 
 # --- A conversation had begun -----------------------------------------------------------------------------------------

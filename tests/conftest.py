@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer to write the conformance table, and to kill more often."""
     parser.addoption("--write-conformance", action="store_true", help="write docs/reference/conformance.md anew")
     parser.addoption("--kills", type=int, default=20, help="how often the kill test kills")
+    parser.addoption("--kill-files", type=int, default=100, help="how many files the killed range has")
     parser.addoption("--kill-seed", type=int, help="at which random instants; printed by a run that chose its own")
 
 

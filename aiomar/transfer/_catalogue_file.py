@@ -146,7 +146,9 @@ def connect_to_read(directory: Path) -> tuple[sqlite3.Connection, Stamp | None] 
         if not _is_file(path):
             return None
         stamp = read_stamp(directory)
-        place = f"{path.absolute().as_uri()}?mode=ro{'' if stamp.in_use else '&immutable=1'}"
+        # What a killed process left half written has to be rolled back first, by whoever comes next.
+        mode = "rw" if _beside(path, "-journal").exists() else "ro"
+        place = f"{path.absolute().as_uri()}?mode={mode}{'' if stamp.in_use else '&immutable=1'}"
         with _closed_on_error(_connect(place, uri=True)) as connection:
             if _is_ours(connection, directory):
                 return connection, None if stamp.in_use else stamp

@@ -668,3 +668,21 @@ def test_a_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DestinationError, match="cannot be used"):
         Catalogue.open(tmp_path / "file")
     assert Catalogue.read(tmp_path / "file") is None
+
+
+def test_what_a_killed_process_left_half_written_is_rolled_back_by_a_reader(tmp_path: Path) -> None:
+    """A process killed while it makes the tables leaves a journal; whoever only looks next sees what was there before."""
+    with Catalogue.open(tmp_path) as catalogue:
+        catalogue.record([saved(tmp_path)])
+    code = """
+catalogue.close()
+connection = __import__("sqlite3").connect(directory / ".aiomar" / "catalogue.sqlite3", isolation_level=None)
+for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 1", "BEGIN"):
+    connection.execute(statement).fetchall()
+connection.execute("DELETE FROM files")
+connection.executemany("INSERT INTO history VALUES (?, 'x', 1, 'x', 'x', 'x')", [("x" * 4000,)] * 100)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert other_process(tmp_path, code).returncode == -signal.SIGKILL
+    assert Path(f"{database(tmp_path)}-journal").stat().st_size > 0
+    assert is_known(tmp_path)
