@@ -671,7 +671,7 @@ def test_a_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_half_written_is_rolled_back_by_a_reader(tmp_path: Path) -> None:
-    """A process killed while it makes the tables leaves a journal; whoever only looks next sees what was there before."""
+    """A process killed in the middle leaves a journal; whoever only looks next sees what was there before."""
     with Catalogue.open(tmp_path) as catalogue:
         catalogue.record([saved(tmp_path)])
     code = """
