@@ -14,12 +14,12 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 
 from aiomar._downloads import Downloader, Order, Wanted
-from aiomar._threads import Threads
+from aiomar._threads import Threads, to_the_end
 from aiomar.errors import DiskError
 from aiomar.protocol import Span, file_name
 from aiomar.transfer import (
@@ -47,6 +47,7 @@ from aiomar.transfer import (
 )
 
 Outcome: TypeAlias = SavedFile | FailedDownload
+_Opened = TypeVar("_Opened", Catalogue, Catalogue | None)
 
 _log = logging.getLogger("aiomar")
 # More workers than places: while some wait for a disk or for their next attempt, the others use the network.
@@ -125,7 +126,7 @@ class Ranges:
         """Say what a range would do; nothing is sent and nothing is written."""
         jobs: list[DownloadJob] = []
         with closing(Plan(selections, request)) as plan:
-            catalogue = await self.threads.run(Catalogue.read, directory)
+            catalogue = await self._open(Catalogue.read, directory)
             try:
                 while some := await plan.take(_MOST_TOGETHER):
                     known = await self._known(catalogue, some, request)
@@ -153,13 +154,23 @@ class Ranges:
     async def _held(self, directory: Path) -> AsyncIterator[Catalogue]:
         """Hold a directory against other processes, with its catalogue open."""
         self.downloader.operations.check()
-        catalogue = await self.threads.run(Catalogue.open, directory)
+        catalogue = await self._open(Catalogue.open, directory)
         self._catalogues.add(catalogue)
         try:
             await self.downloader.disk.sweep(directory, ranges=catalogue.first)
             yield catalogue
         finally:
             await self._let_go(catalogue)
+
+    async def _open(self, way: Callable[[Path], _Opened], directory: Path) -> _Opened:
+        """Open a catalogue in a thread; one that comes when its caller was cancelled meanwhile is closed again."""
+        opening = self.threads.start(way, directory)
+        try:
+            return await to_the_end(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None and (catalogue := opening.result()) is not None:
+                await self.threads.run(catalogue.close)
+            raise
 
     async def _let_go(self, catalogue: Catalogue) -> None:
         if catalogue in self._catalogues:
@@ -254,7 +265,6 @@ class Ranges:
             overwrite=True,
             notebook=Notebook(catalogue, self._terms(request)),
         )
-
         return lambda job: self.downloader.save(job, order)
 
     async def _note(self, catalogue: Catalogue, terms: Terms, failed: list[FailedDownload]) -> None:

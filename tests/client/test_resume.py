@@ -299,3 +299,21 @@ async def test_rows_tell_the_truth_about_files_that_were_undone(omar_config: Oma
         assert not list(tmp_path.glob("*.part"))
     async with OmarClient(omar_config) as client:
         assert len((await fetch(client, tmp_path)).files) == len(METERS)
+
+
+async def test_a_range_that_is_cancelled_at_its_start_holds_nothing(omar_config: OmarConfig, tmp_path: Path) -> None:
+    """Cancelled while its catalogue is being opened, a range or a plan leaves neither the directory held nor a file."""
+    async with OmarClient(omar_config) as client:
+        await fetch(client, tmp_path, [METER])
+        before = descriptors()
+        for call in (fetch, plan):
+            for turns in range(6):
+                task = asyncio.create_task(call(client, tmp_path))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled()
+                assert {name for name in descriptors() if ".aiomar" in name} <= set(before)
+        with Catalogue.open(tmp_path) as catalogue:
+            assert catalogue.first
