@@ -24,6 +24,8 @@ _GATHER = 0.008
 _ENOUGH = 32
 # Seconds that closing and renaming may take of a turn of the loop.
 _QUICK = 0.005
+# Seconds that closing the client waits for the disk.
+_PATIENCE = 5.0
 
 
 class Groups:
@@ -70,9 +72,9 @@ class Groups:
         item.settle()
 
     async def aclose(self) -> None:
-        """Wait for the group that is under way."""
+        """Wait for the group that is under way, but not for ever for a disk that hangs."""
         if self._work is not None:
-            await asyncio.wait([self._work])
+            await asyncio.wait([self._work], timeout=_PATIENCE)
 
     def _is_enough(self) -> bool:
         return len(self._waiting) >= min(self.under_way, _ENOUGH)
