@@ -1,4 +1,4 @@
-"""How many Python functions a small download calls: unlike its time, that is the same on every machine.
+"""How many Python functions a small download calls: unlike its time, that is nearly the same on every machine.
 
 The client runs in a process of its own under a profile function, so that neither the server nor pytest is counted.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from aiomar.testing import Authority, OmarServer
 
 MOST_CALLS = 380
-"""For each file, in all threads: 273 to 291 on a quiet machine, 325 on the busiest, where groups of files are smaller and
-each takes its thread for fewer; and a sixth more."""
+"""For each file, in all threads: 273 to 291 on a quiet machine, 325 on a busy one, where a group that is published
+together has fewer files; and a sixth more."""
 WARM_UP = 50
 FILES = 300
 
