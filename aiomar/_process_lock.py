@@ -14,7 +14,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +22,6 @@ from typing import Self
 import attrs
 from filelock import FileLock, Timeout
 
-# Seconds between two tries of a lock that is waited for.
-_POLL_S = 0.1
 _LONGEST_WORD = 80
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
@@ -90,26 +87,21 @@ class ProcessLock:
         self.release()
 
 
-def acquire(path: Path, *, timeout_s: float = 0.0, alone: bool = False) -> ProcessLock:
+def acquire(path: Path, *, alone: bool = False) -> ProcessLock:
     """Take a lock, or a share in it where this process holds it already.
-
-    Blocks for up to `timeout_s`, so a call with a time belongs into a thread.
 
     Args:
         path: the lock file, which is made when missing and stays; its directory must exist.
-        timeout_s: seconds to wait for another holder; 0 tries once.
         alone: share it with nobody, not even in this process.
 
     Raises:
-        LockHeldError: somebody else holds it still.
+        LockHeldError: somebody else holds it.
         OSError: the file cannot be made, or its file system has no locks.
     """
-    deadline = time.monotonic() + timeout_s
     key = os.getpid(), str(path.parent.resolve() / path.name)  # the file itself is never looked for through a link
-    while (lock := _take(key, alone=alone)) is None:
-        if time.monotonic() >= deadline:
-            raise LockHeldError(_holder(Path(key[1])))
-        time.sleep(_POLL_S)
+    lock = _take(key, alone=alone)
+    if lock is None:
+        raise LockHeldError(_holder(Path(key[1])))
     return lock
 
 

@@ -112,9 +112,8 @@ class Ranges:
         elapsed = time.monotonic() - started
         if not ids:
             return RangeReport(tuple(few), tuple(failures), elapsed)
-        return RangeReport(
-            CatalogueFiles(directory, ids, marks), tuple(failures), elapsed, reused=sum(marks), bytes=size
-        )
+        many = CatalogueFiles(directory, ids, marks)
+        return RangeReport(many, tuple(failures), elapsed, reused=many.reused, bytes=size)
 
     async def _put_away(self, catalogue: Catalogue, few: list[SavedFile], ids: array[int], marks: bytearray) -> None:
         """Let go of files that the catalogue can give again."""

@@ -156,7 +156,7 @@ def announced_length(head: ResponseHead) -> int | None:
     if text is None or framing(head) != "length":
         return None
     text = text.strip()
-    return int(text) if text.isdecimal() and text.isascii() else None
+    return int(text) if _DIGITS.fullmatch(text) else None
 
 
 def printable(text: str, limit: int = _TEXT_LIMIT) -> str:

@@ -42,7 +42,7 @@ from aiomar.transfer._results import (
     UploadReport,
 )
 from aiomar.transfer._sink import Disk, PartFile
-from aiomar.transfer._verify import CheckedFile, FileProblem, RebuiltCatalogue, rebuild_catalogue, verify_directory
+from aiomar.transfer._verify import CheckedFile, RebuiltCatalogue, rebuild_catalogue, verify_directory
 
 __all__ = [
     "Batch",
@@ -65,7 +65,6 @@ __all__ = [
     "FailedDownload",
     "FailedRow",
     "FailedUpload",
-    "FileProblem",
     "Job",
     "LimitChanged",
     "Limiter",

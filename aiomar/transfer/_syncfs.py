@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import re
 import sys
 from collections.abc import Callable
+
+_NUMBER = re.compile(r"[0-9]+")
+_TELLS_ERRORS = (5, 8)
 
 
 def sync_file_system(fd: int) -> bool:
@@ -26,10 +31,14 @@ def sync_file_system(fd: int) -> bool:
     return syncfs is not None and syncfs(fd) == 0
 
 
+def tells_errors(release: str) -> bool:
+    """Whether a Linux of this release says when something could not be written; before 5.8 the call always succeeds."""
+    return tuple(int(part) for part in _NUMBER.findall(release)[:2]) >= _TELLS_ERRORS
+
+
 @functools.cache
 def _function() -> Callable[[int], int] | None:
-    """Find the call; before Linux 5.8 it did not tell errors, but that is older than any system this runs on."""
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or not tells_errors(os.uname().release):
         return None
     try:
         function: Callable[[int], int] = ctypes.CDLL(None).syncfs

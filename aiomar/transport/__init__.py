@@ -4,7 +4,6 @@ from aiomar.transport._aiohttp import AiohttpTransport
 from aiomar.transport._choice import make_transport
 from aiomar.transport._identity import ClientIdentity
 from aiomar.transport._lean import LeanTransport
-from aiomar.transport._lean import usable as lean_is_usable
 from aiomar.transport._pool import Wiring
 from aiomar.transport._resolver import ThreadsResolver
 from aiomar.transport._seam import Exchange, Timeouts, Trace, Transport
@@ -23,6 +22,5 @@ __all__ = [
     "Trust",
     "Wiring",
     "build_context",
-    "lean_is_usable",
     "make_transport",
 ]

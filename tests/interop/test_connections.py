@@ -32,6 +32,7 @@ from aiomar.transport import (
 )
 from aiomar.transport._body_reader import BodyReader
 from aiomar.transport._watch import Watch
+from tests.support.names import Addresses
 from tests.support.proxy import Proxy
 from tests.support.raw import Answer, Port, RawSite, Then, whole
 
@@ -40,27 +41,7 @@ BODY = b"a,b\r\n1,2\r\n"
 SILENT_END = Answer(b"", Then.CLOSE)
 
 
-class Here(aiohttp.abc.AbstractResolver):
-    """Knows every name by this machine's address."""
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp's
-    ) -> list[aiohttp.abc.ResolveResult]:
-        """Give it."""
-        return [
-            aiohttp.abc.ResolveResult(
-                hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
-            )
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-class Nowhere(Here):
+class Nowhere(Addresses):
     """Looks up for ever."""
 
     async def resolve(
@@ -76,7 +57,9 @@ def wiring(configure: Callable[..., OmarConfig]) -> Wiring:
     """Give what both ways are made of."""
     config = configure("https://localhost:1")
     context = build_context(config.identity, config.trust)
-    return Wiring(context=context, timeouts=Timeouts(), user_agent="test", server_hostname=None, resolver=Here())
+    return Wiring(
+        context=context, timeouts=Timeouts(), user_agent="test", server_hostname=None, resolver=Addresses("127.0.0.1")
+    )
 
 
 @pytest.fixture(params=[True, False], ids=["lean", "session"])

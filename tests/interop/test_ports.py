@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import aiohttp
 import attrs
 import pytest
 
@@ -27,6 +26,7 @@ from aiomar import (
 from aiomar.protocol import build_login
 from aiomar.transport import AiohttpTransport, LeanTransport, Trace, Transport, Wiring, build_context
 from tests.support.clients import CSV, download, saved_names
+from tests.support.names import Addresses
 from tests.support.raw import Answer, Port, RawSite, Then, whole
 
 
@@ -131,27 +131,6 @@ async def test_server_that_goes_away_in_an_upload(
             assert site.data_requests == 1
 
 
-class TwoDeadEnds(aiohttp.abc.AbstractResolver):
-    """Knows every name by two addresses: one where nobody listens, one that no network leads to."""
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp's
-    ) -> list[aiohttp.abc.ResolveResult]:
-        """Give both."""
-        return [
-            aiohttp.abc.ResolveResult(
-                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
-            )
-            for address in ("127.0.0.1", "255.255.255.255")
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
 @pytest.mark.parametrize("way", [LeanTransport, partial(AiohttpTransport, proxy=None)], ids=["lean", "session"])
 async def test_addresses_that_fail_in_different_ways(
     configure: Callable[..., OmarConfig], way: Callable[[Wiring], Transport]
@@ -164,7 +143,8 @@ async def test_addresses_that_fail_in_different_ways(
         timeouts=config.timeouts,
         user_agent="test",
         server_hostname=None,
-        resolver=TwoDeadEnds(),
+        # One where nobody listens, one that no network leads to.
+        resolver=Addresses("127.0.0.1", "255.255.255.255"),
     )
     transport = way(wiring)
     try:

@@ -223,6 +223,7 @@ def test_a_date_without_a_zone_is_utc_everywhere() -> None:
         ((("Content-Length", "-5"),), "length", None),
         ((("Content-Length", "\u0665"),), "length", None),
         ((("Content-Length", "1e3"),), "length", None),
+        ((("Content-Length", "9" * 5000),), "length", None),
     ],
 )
 def test_framing(headers: tuple[tuple[str, str], ...], kind: Framing, length: int | None) -> None:

@@ -85,20 +85,6 @@ def test_a_killed_holder_does_not_block(path: Path) -> None:
             assert json.loads(note.read_bytes())["pid"] == os.getpid()
 
 
-def test_a_lock_can_be_waited_for(path: Path) -> None:
-    """A holder that ends within the time hands the lock over."""
-    with holder(path) as process:
-        say(process)
-        with acquire(path, timeout_s=30):
-            assert path.with_name("lock.holder.json").exists()
-
-
-def test_waiting_ends(path: Path) -> None:
-    """A holder that does not end is reported after the time."""
-    with holder(path), pytest.raises(LockHeldError):
-        acquire(path, timeout_s=0.15)
-
-
 def test_one_process_shares_its_lock(path: Path, tmp_path: Path) -> None:
     """Two shares by two names of one file: the lock is free after the second is given back, and not before."""
     (tmp_path / "other").symlink_to(tmp_path)
