@@ -107,12 +107,16 @@ class _Command:
                     if not line.endswith(b"\n"):
                         break  # cut short by the kill
                     told.append(json.loads(line))
-                    finished += told[-1]["event"] == "download_finished"
-                    if finished == kill_after:
-                        _kill(process)
-        finally:
+                    if told[-1]["event"] == "download_finished":
+                        finished += 1
+                        if finished == kill_after:
+                            _kill(process)
+                await process.wait()
+        except BaseException:
             _kill(process)
-            await process.wait()
+            raise
+        finally:
+            await process.wait()  # only here: a kill of what has ended takes its exit code away from asyncio
         return told
 
 
