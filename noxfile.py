@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2026.10"
-nox.options.sessions = ["tests", "coverage", "lint", "types", "docs"]
+nox.options.sessions = ["tests", "coverage", "lint", "types", "docs", "faults"]
 nox.options.error_on_missing_interpreters = False  # "every supported Python that is here", also on CI
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -84,9 +85,27 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Write the table of clauses anew from the tests' marks."""
+    """Write the tables of clauses and of faults anew from the tests' marks."""
     _install(session, "test")
-    session.run("pytest", "--collect-only", "-q", "--write-conformance")
+    session.run("pytest", "--collect-only", "-q", "--write-conformance", "--write-faults")
+
+
+GATES = ("-m", "gate", "-rs", "tests/faults", *WORKERS)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Run the gates of the fault suite at their smaller numbers, with the same chance each time."""
+    _install(session, "test")
+    session.run("pytest", *GATES, "--timeout", "300", *session.posargs)
+
+
+@nox.session
+def faults_long(session: nox.Session) -> None:
+    """Run the gates at their larger numbers, with a new chance each time, which is printed; takes hours."""
+    _install(session, "test")
+    chance = ("--faults-scale", "long", "--faults-seed", str(secrets.randbelow(2**31)))
+    session.run("pytest", *GATES, *chance, "--timeout", "86400", *session.posargs)
 
 
 @nox.session

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,16 +18,21 @@ import attrs
 
 from aiomar._breaker import Breaker
 from aiomar._config import OmarConfig
+from aiomar._confirm import Confirmer
+from aiomar._courier import Courier
 from aiomar._downloads import Downloader
+from aiomar._files import REAL_FILES, FileSystem
 from aiomar._login import Login
 from aiomar._operations import Operations
 from aiomar._ranges import Ranges
-from aiomar._retry import Retries
+from aiomar._retry import Retries, Waiting
 from aiomar._session import Session
 from aiomar._threads import Threads
+from aiomar._upload_turn import UploadTurn
 from aiomar._uploads import Uploader
 from aiomar._version import __version__
 from aiomar.errors import UsageError
+from aiomar.submissions import Sender, ledger_directory
 from aiomar.transfer import (
     BodyRules,
     Disk,
@@ -35,22 +41,42 @@ from aiomar.transfer import (
     Observer,
     SessionEnded,
 )
-from aiomar.transport import ThreadsResolver, Transport, Wiring, make_transport
+from aiomar.transport import SocketFactory, ThreadsResolver, Transport, Wiring, make_transport
 
 _log = logging.getLogger("aiomar")
 _THREADS = 4
 
 
-def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None) -> Parts:
+@attrs.frozen(kw_only=True)
+class Effects:
+    """What a client does to the machine and takes from it; tests hand in others.
+
+    Attributes:
+        files: stores downloads, reads what is submitted.
+        waiting: chance and the clock of repeats and breaker.
+        wall_clock: seconds since the epoch.
+        socket_factory: makes the sockets of connections; `None` for plain ones.
+    """
+
+    files: FileSystem = REAL_FILES
+    waiting: Waiting = attrs.field(factory=Waiting)
+    wall_clock: Callable[[], float] = time.time
+    socket_factory: SocketFactory | None = None
+
+
+_REAL = Effects()
+
+
+def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None, effects: Effects = _REAL) -> Parts:
     """Make the parts of a client; must be called inside the loop that will use them."""
-    retries = Retries(config.retry)
+    retries = Retries(config.retry, effects.waiting)
     threads = Threads(_THREADS)
     notify = _notifier(observer)
     heard = notify if observer else None  # nothing is counted for nobody
-    transport = _transport(config, context, threads)
+    transport = _transport(config, context, threads, effects)
     session = _session(config, transport, retries, notify)
     operations = Operations(config.timeouts.operation)
-    disk = Disk(threads, durable=config.durable)
+    disk = Disk(threads, durable=config.durable, files=effects.files)
     downloader = Downloader(
         environment=config.environment,
         session=session,
@@ -60,6 +86,26 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         operations=operations,
         rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
         notify=heard,
+        wall_clock=effects.wall_clock,
+    )
+    uploader = Uploader(
+        courier=Courier(
+            environment=config.environment,
+            sender=_sender(config),
+            session=session,
+            transport=transport,
+            threads=threads,
+            retries=retries,
+            operations=operations,
+            notify=notify,
+            wall_clock=effects.wall_clock,
+        ),
+        turn=_turn(config, threads, operations, effects),
+        threads=threads,
+        limits=config.limits,
+        operations=operations,
+        notify=notify,
+        files=effects.files,
     )
     return Parts(
         operations=operations,
@@ -69,27 +115,43 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         disk=disk,
         downloader=downloader,
         ranges=Ranges(config.concurrency, downloader, threads),
-        uploader=Uploader(
-            environment=config.environment,
-            session=session,
-            transport=transport,
-            threads=threads,
-            limits=config.limits,
-            operations=operations,
-            notify=notify,
+        uploader=uploader,
+        confirmer=Confirmer(
+            turn=uploader.turn, downloader=downloader, threads=threads, operations=operations, notify=notify
         ),
     )
 
 
-def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads) -> Transport:
+def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads, effects: Effects) -> Transport:
     wiring = Wiring(
         context=context,
         timeouts=config.timeouts,
         user_agent=config.user_agent or f"aiomar/{__version__}",
         server_hostname=config.trust.server_hostname,
         resolver=ThreadsResolver(threads),
+        socket_factory=effects.socket_factory,
     )
     return make_transport(wiring, proxy=config.proxy, lean=config.lean)
+
+
+def _sender(config: OmarConfig) -> Sender:
+    environment, identity = config.environment, config.identity
+    return Sender(
+        environment=environment.name,
+        upload_origin=environment.upload_origin,
+        subject=identity.subject,
+        fingerprint=identity.fingerprint,
+    )
+
+
+def _turn(config: OmarConfig, threads: Threads, operations: Operations, effects: Effects) -> UploadTurn:
+    return UploadTurn(
+        directory=ledger_directory(config.state_dir, config.environment.upload_origin, config.identity.holder),
+        threads=threads,
+        operations=operations,
+        files=effects.files,
+        wall_clock=effects.wall_clock,
+    )
 
 
 def _limiter(config: OmarConfig, notify: Callable[[Event], None] | None) -> Limiter:
@@ -142,6 +204,7 @@ class Parts:
     downloader: Downloader
     ranges: Ranges
     uploader: Uploader
+    confirmer: Confirmer
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _process: int = attrs.field(factory=os.getpid, init=False)
 
@@ -168,6 +231,7 @@ class Parts:
         self.operations.close()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.threads.aclose)
+            stack.push_async_callback(self.uploader.turn.aclose)
             stack.push_async_callback(self.disk.aclose)
             stack.push_async_callback(self.transport.aclose)
             stack.push_async_callback(self.session.aclose)

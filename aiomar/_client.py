@@ -10,11 +10,13 @@ from typing import Literal, Self
 
 from aiomar._assembly import Parts, assemble
 from aiomar._config import OmarConfig
+from aiomar._confirm import Question
 from aiomar._downloads import Order, Wanted
 from aiomar._retry import unwrapped
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError, UsageError
 from aiomar.protocol import FileFormat, Selection, Span, TimeType, UploadReceipt, check_file_name, file_name
+from aiomar.submissions import Confirmation
 from aiomar.transfer import (
     FailedDownload,
     Job,
@@ -303,47 +305,116 @@ class OmarClient:
         source: PathLike,
         *,
         name: str | None = None,
-        resend: bool = False,  # noqa: ARG002 - nothing is held back while no ledger is kept
+        resend: bool = False,
     ) -> UploadReceipt:
         """Submit one meter data file (SUB 3.1, 3.2, 3.3).
 
-        One file is in flight at a time.  It is sent once, on a connection of its own, and never again by itself, save
-        once after an answer that is the login page.  "Uploaded" is not "loaded": that takes about an hour and more
-        (SUB 3.4).
+        One file is in flight at a time, over all clients and processes of this machine with the same environment and
+        certificate.  It is sent once, on a connection of its own, and never again by itself, save once after an answer
+        that is the login page.  The ledger knows of it before the first byte leaves, and afterwards what became of it.
+        "Uploaded" is not "loaded": that takes about an hour and more (SUB 3.4); see `confirm`.
 
         Args:
             source: the file.
             name: the name to send; `None` for the file's own.
-            resend: send content again that was submitted before; nothing is held back yet, as no ledger is kept.
+            resend: send it also if the ledger says that the same content was taken, or may have been.
 
         Raises:
             SourceError: the file is missing, is not a file or cannot be read; nothing was sent.
             LimitError: it breaks a rule of SUB 3.2.2; nothing was sent.
+            UploadBlockedError: the ledger has the same content as accepted or unknown, or somebody else has been
+                submitting for longer than `Timeouts.operation`; nothing was sent.
+            ConfigError: the ledger cannot be used; nothing was sent.
+            DiskError: the ledger could not be written; nothing was sent.
             SubmissionRejectedError: the server refused it (SUB 3.3.2).
             ReceiptMismatchError: the receipt is for another name or size.
             OutcomeUnknownError: it may or may not have been taken.
             ExchangeError: it was not taken.
         """
-        return await self._ready().uploader.upload(source, name)
+        return await self._ready().uploader.upload(source, name, resend=resend)
+
+    async def check_upload(self, source: PathLike, *, name: str | None = None, resend: bool = False) -> None:
+        """Do nothing if `upload` with the same arguments would send the file; nothing is sent (SUB 3.2.2).
+
+        Raises:
+            SourceError: the file is missing, is not a file or cannot be read.
+            LimitError: it breaks a rule.
+            UploadBlockedError: the ledger has the same content as accepted or unknown.
+            ConfigError: the ledger cannot be used.
+        """
+        await self._ready().uploader.check(source, name, resend=resend)
 
     async def upload_all(
-        self, sources: Iterable[PathLike], *, errors: Literal["raise", "collect"] = "raise"
+        self, sources: Iterable[PathLike], *, errors: Literal["raise", "collect"] = "raise", resend: bool = False
     ) -> UploadReport:
         """Submit several files, one after the other; the rules are checked for all of them before the first is sent.
 
         Args:
             sources: the files.
             errors: with ``"raise"`` nothing is sent when one breaks a rule, and failures are raised; with ``"collect"``
-                the good ones are sent and failures are in the report.  An unknown outcome stops the rest with either.
+                the good ones are sent and failures are in the report.  A file that the ledger blocks stops no other; an
+                unknown outcome stops the rest with either.
+            resend: see `upload`.
 
         Raises:
             PartialUploadError: some files were not accepted or not sent.
         """
         _check_choice(errors)
-        report = await self._ready().uploader.upload_all(sources, raise_errors=errors == "raise")
+        report = await self._ready().uploader.upload_all(sources, raise_errors=errors == "raise", resend=resend)
         if errors == "raise":
             report.raise_for_failures()
         return report
+
+    async def confirm(
+        self,
+        receipt: UploadReceipt | str,
+        selection: Selection,
+        start: date,
+        end: date,
+        *,
+        file_format: FileFormat,
+        time_type: TimeType,
+        source: PathLike | None = None,
+        timeout: timedelta = timedelta(hours=2),  # noqa: ASYNC109 - how long to look, not how long a call may hang
+    ) -> Confirmation:
+        """Look for what was submitted in what can be downloaded, until all of it shows (SUB/DL 3.4).
+
+        Looks at once and then with growing pauses, from one to fifteen minutes, as loading takes about an hour and
+        more.  MDEF is compared by intervals, CSV by rows.  A submission of unknown outcome that shows is accepted from
+        then on; nothing is ever sent again from here.
+
+        Args:
+            receipt: of the submission, or its ledger id.
+            selection: the meter or group whose data were submitted.
+            start: first day.
+            end: last day; sent as given.
+            file_format: CSV or MDEF, as the submitted file is.
+            time_type: the clock of the submitted file.
+            source: the file as it was submitted; `None` for the copy that the ledger keeps.
+            timeout: how long to go on looking; zero for a single look.
+
+        Raises:
+            SourceError: the file cannot be read or is not what was submitted, or the ledger has let go of its copy.
+            FormatError: the submitted file is not of this format.
+            UsageError: the ledger has no such submission, or it is being sent right now.
+            SessionError: the login failed.
+            CertificateRejectedError: one side does not accept the other's certificate.
+            DiskError: what was downloaded cannot be kept for the comparison, or the ledger could not be written.
+        """
+        parts = self._ready()
+        check_kinds(file_format, time_type)
+        if not isinstance(timeout, timedelta):
+            raise ConfigError("timeout must be a timedelta")
+        wanted = Wanted(file_format=file_format, time_type=time_type, allow_unverified=False)
+        question = Question(
+            receipt=receipt,
+            selection=check_selection(selection),
+            span=Span(start, end),
+            wanted=wanted,
+            source=source,
+            timeout=timeout,
+        )
+        return await parts.confirmer.confirm(question)
 
     def _ready(self) -> Parts:
         """Give the parts, made in the running loop when they are first needed.

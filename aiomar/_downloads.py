@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -75,6 +76,7 @@ class Downloader:
         operations: bounds each download with its retries, and ends it when the client closes.
         rules: size and rate of bodies.
         notify: tells the observer; `None` if there is none, so that nothing is counted for nobody.
+        wall_clock: seconds since the epoch.
     """
 
     environment: Environment
@@ -85,6 +87,7 @@ class Downloader:
     operations: Operations
     rules: BodyRules
     notify: Callable[[Event], None] | None
+    wall_clock: Callable[[], float] = time.time
 
     async def save(self, job: Job, order: Order) -> SavedFile | FailedDownload:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
@@ -188,7 +191,7 @@ class _Saving:
         )
         try:
             body = await self._receive(part)
-            fetched_at = dt.datetime.now(dt.UTC)
+            fetched_at = dt.datetime.fromtimestamp(self._by.wall_clock(), dt.UTC)
             file = SavedFile(
                 self.path,
                 part.size,
@@ -214,12 +217,14 @@ class _Saving:
         try:
             answer = await by.session.ask(by.request(self._job.selection, self._job.span, wanted))
             body = by.body(answer, wanted)
+            piece = b""
             try:
                 while piece := await body.read():
                     await part.write(piece)
                     if by.notify:
                         by.notify(DownloadProgress(self.path, body.received, body.expected))
             finally:
+                del piece  # no traceback that prints local variables shall show data
                 answer.exchange.close()
         except BaseException as error:
             by.give_back(place, error)

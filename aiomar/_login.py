@@ -1,11 +1,15 @@
 """Opening a session: the certificate's dates, the request with its repeats, the cookie, and the pages that say no.
 
+A login is also when a certificate that will soon expire is told of: a certificate is renewed by people, who need some
+weeks, and nothing else in a running client would remind them.
+
 Every failed request counts for the breaker, also those that the policy repeats within one login; when the breaker has
 opened there is no further repeat.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -26,12 +30,48 @@ from aiomar.protocol import (
     status_error,
     unexpected_redirect,
 )
-from aiomar.transfer import Event, LoggedIn, LoginRetrying
+from aiomar.transfer import CertificateExpiring, Event, LoggedIn, LoginRetrying
 from aiomar.transport import ClientIdentity, Exchange, Trace, Transport
+
+_log = logging.getLogger("aiomar")
+
+_REMIND_DAYS = 30
+_REMIND_EVERY = 86_400.0  # seconds: a client that lives for months reminds once a day, not at every login
 
 _REFUSED = frozenset({401, 403})
 # nginx answers 400 where it refuses a client certificate; 495 and 496 are its own numbers for the same.
 _CERTIFICATE_STATUSES = frozenset({400, 495, 496})
+
+
+@attrs.define(kw_only=True)
+class _Reminder:
+    """Tells that the certificate expires soon, at most once a day.
+
+    Args:
+        identity: whose certificate.
+        notify: tells the observer.
+        clock: seconds that never step back, for how long ago it was told.
+    """
+
+    identity: ClientIdentity
+    notify: Callable[[Event], None]
+    clock: Callable[[], float]
+    _told_at: float | None = attrs.field(default=None, init=False)
+
+    def look(self) -> None:
+        """Tell it if it is time to."""
+        identity, now = self.identity, self.clock()
+        days_left = identity.days_left()
+        if days_left > _REMIND_DAYS or (self._told_at is not None and now - self._told_at < _REMIND_EVERY):
+            return
+        self._told_at = now
+        _log.warning(
+            "the client certificate %.200a expires on %s UTC (days left: %d): get a new one",
+            identity.subject,
+            f"{identity.not_after:%Y-%m-%d %H:%M}",
+            days_left,
+        )
+        self.notify(CertificateExpiring(identity.subject, identity.not_after, days_left))
 
 
 @attrs.frozen(kw_only=True)
@@ -58,10 +98,15 @@ class Login:
     notify: Callable[[Event], None]
     wall_clock: Callable[[], float] = time.time
     request: HttpRequest = attrs.field(init=False)
+    _reminder: _Reminder = attrs.field(init=False)
 
     @request.default
     def _build(self) -> HttpRequest:
         return build_login(self.environment)
+
+    @_reminder.default
+    def _remind(self) -> _Reminder:
+        return _Reminder(identity=self.identity, notify=self.notify, clock=self.retries.waiting.clock)
 
     async def run(self, *, renewed: bool) -> SessionCookie:
         """Open a session.
@@ -74,6 +119,7 @@ class Login:
             ExchangeError: no session could be opened.
         """
         self.identity.ensure_valid()
+        self._reminder.look()
         started = self.retries.waiting.clock()
 
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
@@ -136,14 +182,14 @@ def check_certificate_page(status: int, page: bytes) -> None:
         )
 
 
-async def read_page(exchange: Exchange, beginning: list[bytes] | None = None, *, limit: int = PAGE_LIMIT) -> bytes:
-    """Read a page up to so many bytes, and one more if it is longer; a longer one is given up there."""
+async def read_page(exchange: Exchange, beginning: list[bytes] | None = None) -> bytes:
+    """Read a page up to `PAGE_LIMIT`, and one byte more if it is longer; a longer one is given up there."""
     pieces = list(beginning or ())
     size = sum(map(len, pieces))
-    while size <= limit:
+    while size <= PAGE_LIMIT:
         piece = await exchange.read()
         if not piece:
             break
         pieces.append(piece)
         size += len(piece)
-    return b"".join(pieces)[: limit + 1]
+    return b"".join(pieces)[: PAGE_LIMIT + 1]

@@ -32,20 +32,23 @@ class Operations:
         self._one_less = asyncio.Event()
         self._closed = False
 
-    def limit(self) -> Operation:
+    def limit(self, *, timed: bool = True) -> Operation:
         """Carry out one operation, as ``with operations.limit()``.
+
+        Args:
+            timed: `False` for a rest between operations, which may take as long as it likes.
 
         Raises:
             DeadlineError: phase ``"operation"``.
             UsageError: the client is closed, or was closed in the meantime.
         """
         self.check()
-        return Operation(self)
+        return Operation(self, timed=timed)
 
     def begin(self, operation: Operation) -> None:
         """Note an operation of the running task."""
         self._under_way[operation] = None
-        if self.seconds is not None:
+        if self.seconds is not None and operation.timed:
             loop = asyncio.get_running_loop()
             operation.deadline = loop.time() + self.seconds
             if self._alarm is None:
@@ -75,6 +78,8 @@ class Operations:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for operation in self._under_way:
+            if not operation.timed:
+                continue
             if operation.deadline > now + _TOGETHER:
                 self._alarm = loop.call_at(operation.deadline, self._watch)
                 return
@@ -105,10 +110,11 @@ class Operations:
 class Operation:
     """One operation under way."""
 
-    __slots__ = ("_cancelling", "_operations", "_stopped", "deadline", "task")
+    __slots__ = ("_cancelling", "_operations", "_stopped", "deadline", "task", "timed")
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, *, timed: bool) -> None:
         self._operations = operations
+        self.timed = timed
         self._stopped = False
         self._cancelling = 0
         self.task: asyncio.Task[object] | None = None

@@ -242,7 +242,7 @@ class Ranges:
             self._terms(request),
             max_age=request.max_age,
             allow_unverified=request.allow_unverified,
-            now=dt.datetime.now(dt.UTC),
+            now=self._now(),
         )
 
     def _terms(self, request: RangeRequest) -> Terms:
@@ -268,13 +268,16 @@ class Ranges:
 
     async def _note(self, catalogue: Catalogue, terms: Terms, failed: list[FailedDownload]) -> None:
         """Note failures; they are for people, so a catalogue that cannot take them does not end a range."""
-        now = dt.datetime.now(dt.UTC)
+        now = self._now()
         rows = [FailedRow(_name(failure), failure, terms, now) for failure in failed]
         failed.clear()
         try:
             await self.threads.run(catalogue.record_failures, rows)
         except DiskError:
             _log.warning("failures could not be noted in the catalogue; they are reported all the same", exc_info=True)
+
+    def _now(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self.downloader.wall_clock(), dt.UTC)
 
     @property
     def _workers(self) -> int:

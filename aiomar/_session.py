@@ -44,8 +44,6 @@ from aiomar.transport import Exchange, Trace, Transport
 
 # Blanks in front of a page are held back up to this many bytes; beyond it they are passed on and judged on the way.
 _HELD = 65_536
-# Bytes of a page in place of data that are read and judged; it is done in the loop, where twice as much takes too long.
-_DOWNLOAD_PAGE = 65_536
 # Pages are of one kind when their titles differ in numbers only; a server whose titles differ more than this tells its
 # pages apart by file, and a login for each would help nobody.
 _NUMBERS = re.compile(r"[0-9]+")
@@ -73,7 +71,7 @@ class DataAnswer:
     """
 
     exchange: Exchange
-    beginning: list[bytes]
+    beginning: list[bytes] = attrs.field(repr=False)
     sniffer: PageSniffer | None
     """Still undecided after a long run of blanks; it goes on judging."""
     waited_s: float = 0.0
@@ -260,8 +258,9 @@ class Session:
             # Read to its end, the error's page leaves a connection that can be used again.
             page = b""
             with suppress(ExchangeError):
-                page = await read_page(exchange, limit=_DOWNLOAD_PAGE)
+                page = await read_page(exchange)
             check_certificate_page(exchange.head.status, page)
+            del page  # it may hold data; no traceback that prints local variables shall show it
             raise
         if verdict_of_head is HeadVerdict.LOGIN:
             return _LoginWanted()
@@ -271,7 +270,7 @@ class Session:
             raise EmptyBodyError("the server sent no bytes at all, which is not the same as no readings: try again")
         if not verdict:
             return DataAnswer(exchange, beginning, sniffer if verdict is None else None, trace.waited)
-        page = await read_page(exchange, beginning, limit=_DOWNLOAD_PAGE)
+        page = await read_page(exchange, beginning)
         if is_login_page(page):
             return _LoginWanted()
         words = page_words(page)

@@ -18,12 +18,14 @@ SOURCES = sorted((ROOT / "aiomar").rglob("*.py"))
 EVERYTHING = [path for top in ("aiomar", "benchmarks", "docs", "tests") for path in sorted((ROOT / top).rglob("*.py"))]
 
 CORE = {"_types", "errors", "protocol"}
-SHARED = CORE | {"_checks", "_process_lock", "_threads"}
+SHARED = CORE | {"_checks", "_database", "_files", "_process_lock", "_threads"}
 BELOW = SHARED | {"transport", "transfer", "submissions"}
 BELOW |= {"_breaker", "_config", "_login", "_operations", "_retry", "_session"}
 CLIENT = BELOW | {"_downloads", "_uploads", "_version"}
 MAY_IMPORT = {
     "_types": set[str](),
+    "_database": set(),
+    "_files": set(),
     "_threads": {"errors"},
     "_process_lock": set[str](),
     "_version": set[str](),
@@ -32,7 +34,7 @@ MAY_IMPORT = {
     "protocol": {"_checks", "_types", "errors"},
     "transport": SHARED,
     "transfer": SHARED,
-    "submissions": SHARED,
+    "submissions": SHARED | {"formats"},
     "formats": CORE,
     "_config": SHARED | {"transport", "transfer"},
     "_operations": {"errors"},
@@ -66,7 +68,11 @@ DOORS = {
     ),
     "yarl": ("aiomar/transport/_aiohttp.py", "aiomar/transport/_lean.py", "aiomar/testing/*.py"),
     "filelock": ("aiomar/_process_lock.py",),
+    "platformdirs": ("aiomar/submissions/_ledger_file.py",),
     "sqlite3": (
+        "aiomar/_database.py",
+        "aiomar/submissions/_ledger_file.py",
+        "aiomar/submissions/_ledger_reading.py",
         "aiomar/transfer/_catalogue.py",
         "aiomar/transfer/_catalogue_file.py",
         "aiomar/transfer/_plan.py",  # which selections were met before

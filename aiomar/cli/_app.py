@@ -15,6 +15,7 @@ from aiomar.cli._codes import USAGE
 from aiomar.cli._demo import demo
 from aiomar.cli._download import download
 from aiomar.cli._simulate import simulate
+from aiomar.cli._submissions import submissions
 from aiomar.cli._upload import upload
 from aiomar.cli._verify import verify
 
@@ -39,6 +40,7 @@ def _make_app() -> App:
     )
     for command in (demo, simulate, check, download, upload, verify):
         app.command(command)
+    app.command(submissions)
     return app
 
 

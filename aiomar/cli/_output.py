@@ -92,7 +92,7 @@ class Output:
         self.summary["interrupted"] = True
         how = self.when_interrupted
         if self.in_flight is not None:
-            how = f"{self.in_flight!a} was being sent and may have been taken, look it up at the site"
+            how = f"{self.in_flight!a} was being sent and may have been taken: see 'aiomar submissions list'"
         self._write("stderr", f"aiomar: interrupted: {how}")
 
     def fail(self, error: BaseException) -> None:

@@ -87,6 +87,28 @@ def environment_of(connection: Connection, *, environ: Mapping[str, str]) -> Env
     )
 
 
+def environment_if_any(connection: Connection, *, environ: Mapping[str, str]) -> Environment | None:
+    """Give the environment, or `None` if nothing of one is given.
+
+    Raises:
+        ConfigError: it cannot be one.
+    """
+    settings = _settings(connection, environ, {})
+    given = settings.keys() & {"environment", "upload_origin", "download_origin"}
+    return environment_of(connection, environ=environ) if given else None
+
+
+def state_dir_of(connection: Connection, *, environ: Mapping[str, str]) -> str | Path | None:
+    """Give the state directory that is set, or `None` for the platform's; no certificate is needed."""
+    found: str | Path | None = _settings(connection, environ, {}).get("state_dir")
+    return found
+
+
+def has_certificate(connection: Connection, *, environ: Mapping[str, str]) -> bool:
+    """Tell whether a client certificate is given, so that its ledger can be asked."""
+    return bool(_settings(connection, environ, {}).keys() & {"pkcs12", "certificate"})
+
+
 def _settings(connection: Connection, environ: Mapping[str, str], more: dict[str, Any]) -> dict[str, Any]:
     options = attrs.asdict(connection, filter=lambda field, value: field.name != "profile" and value is not None)
     profile = {} if connection.profile is None else settings_from_toml(PROFILES, connection.profile)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -18,19 +20,21 @@ from aiomar import (
     LimitError,
     OmarClient,
     OmarConfig,
+    OmarError,
     PartialUploadError,
     SourceError,
+    UploadBlockedError,
     UploadFinished,
     UploadLimits,
     UploadReceipt,
     UsageError,
 )
 from aiomar.cli._codes import code_for_uploads
-from aiomar.cli._frame import carry_out
+from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import error_to_dict
 from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
 from aiomar.cli._output import Output, count, told
-from aiomar.cli._settings import asker, configure
+from aiomar.cli._settings import asker, configure, has_certificate
 from aiomar.submissions import read_source
 
 _WIDE = 400
@@ -54,37 +58,48 @@ def upload(
 
     Args:
         files: The files.
-        dry_run: Only check the rules; nothing is sent, and no certificate is needed.
-        resend: Send also what was submitted before. No records are kept yet, so nothing is held back without it.
+        dry_run: Only check the rules and, if a certificate is given, its ledger; nothing is sent.
+        resend: Send also what the ledger has as taken or unknown. Without it the same content is never sent twice.
         connection: Which server, and who we are.
         display: What is shown.
     """
-    del resend  # before there is a ledger, nothing is held back
-    if dry_run:
-        return carry_out("upload", display, lambda out: _judge(out, files))
-    return carry_out(
-        "upload", display, lambda out: _send(out, files, configure(connection, environ=os.environ, ask=asker()))
-    )
+
+    def config() -> OmarConfig:
+        return configure(connection, environ=os.environ, ask=asker())
+
+    def prepare(out: Output) -> Work:
+        if not dry_run:
+            return _send(out, files, config(), resend=resend)
+        known = has_certificate(connection, environ=os.environ)
+        return _judge(out, files, config() if known else None, resend=resend)
+
+    return carry_out("upload", display, prepare)
 
 
-async def _judge(out: Output, files: Sequence[Path]) -> int:
-    errors = []
-    for path in files:
-        try:
-            submission = read_source(path, None, UploadLimits())
-        except UsageError as error:
-            errors.append(error)
-            out.complain(str(error))
-            out.record({"event": "checked", "source": str(path), "good": False, "error": error_to_dict(error)})
-        else:
-            out.line(f"good  {len(submission.content):>7,} bytes  {path}")
-            out.record({"event": "checked", "source": str(path), "good": True, **submission.facts})
+async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, *, resend: bool) -> int:
+    errors: list[OmarError] = []
+    async with AsyncExitStack() as stack:
+        client = None if config is None else await stack.enter_async_context(OmarClient(config))
+        for path in files:
+            try:
+                submission = await asyncio.to_thread(read_source, path, None, UploadLimits())
+                if client is not None:
+                    await client.check_upload(path, resend=resend)
+            except (UsageError, UploadBlockedError) as error:
+                errors.append(error)
+                out.complain(str(error))
+                out.record({"event": "checked", "source": str(path), "good": False, "error": error_to_dict(error)})
+            else:
+                out.line(f"good  {len(submission.content):>7,} bytes  {path}")
+                out.record({"event": "checked", "source": str(path), "good": True, **submission.facts})
+    if client is None:
+        out.say("no certificate is given, so its ledger was not asked")
     out.summary |= {"files": len(files), "failures": len(errors)}
     out.say(f"{len(files) - len(errors)} of {count(len(files), 'file')} good; nothing was sent")
     return code_for_uploads(errors)
 
 
-async def _send(out: Output, files: Sequence[Path], config: OmarConfig) -> int:
+async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resend: bool) -> int:
     receipts: list[UploadReceipt] = []
 
     def observe(event: Event) -> None:
@@ -94,7 +109,7 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig) -> int:
 
     try:
         async with OmarClient(config, observer=observe) as client:
-            report = await client.upload_all(files)
+            report = await client.upload_all(files, resend=resend)
     except PartialUploadError as error:
         report = error.report
     finally:
@@ -115,7 +130,9 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig) -> int:
 def _show_failures(out: Output, failures: Sequence[FailedUpload]) -> None:
     for failure in failures:
         out.complain(told(failure.error))
-        if isinstance(failure.error, LimitError | SourceError):  # found before sending, so there was no event
+        if isinstance(
+            failure.error, LimitError | SourceError | UploadBlockedError
+        ):  # found before sending, so there was no event
             facts = {"source": str(failure.source), "error": error_to_dict(failure.error)}
             out.record({"event": "upload_failed", **facts})
 

@@ -18,6 +18,8 @@ _LENGTH_WORD = _RECORD.to_bytes(2, "little")
 _HEADER = (1).to_bytes(2, "little")
 _TRAILER = (9999).to_bytes(2, "little")
 _COUNT = slice(34, 44)
+_CONTROLS = bytes(set(range(0x20)) - set(b"\0\t\n\v\f\r"))
+"""What no text holds; a NUL stands in some encodings."""
 
 
 class ContentCheck(Protocol):
@@ -75,7 +77,8 @@ class _CsvCheck:
     """Every row has as many columns as the first, at least two, and the last one has its line end.
 
     Text without a single comma proves nothing, so it is not a CSV file here.  Lines without a character are no rows:
-    JSP programs leave them around their output.
+    JSP programs leave them around their output.  What holds a control character is no text: a compressed body has its
+    commas and line ends by chance.
     """
 
     def __init__(self) -> None:
@@ -86,6 +89,7 @@ class _CsvCheck:
         self._good = True
 
     def feed(self, piece: bytes) -> None:
+        self._good = self._good and len(piece.translate(None, _CONTROLS)) == len(piece)
         if not self._good:
             return
         *ended, rest = piece.split(b"\n")

@@ -68,17 +68,26 @@ def first_cookie(lines: Sequence[str]) -> SessionCookie:
     Raises:
         LoginError: when there is no cookie, or the first one cannot be sent back.
     """
+    found = _first_cookie(lines)
+    del lines  # no traceback that prints local variables shall show them
+    if isinstance(found, SessionCookie):
+        return found
+    raise LoginError(found)
+
+
+def _first_cookie(lines: Sequence[str]) -> SessionCookie | str:
+    """Give the cookie, or what is wrong with it."""
     if not lines:
-        raise LoginError("the login page set no cookie, so there is no session: check the account and its certificate")
+        return "the login page set no cookie, so there is no session: check the account and its certificate"
     (name, value), *rest = list(_pairs(lines[0])) or [("", None)]
     attributes = {key.casefold(): text for key, text in reversed(rest)}  # reversed: the first of a repeated one counts
     if not _TOKEN.fullmatch(name) or value is None or not _SENDABLE.fullmatch(value):
-        raise LoginError(
+        return (
             "the login page set a cookie that cannot be sent back (its name, its value or an odd character): "
             "ask the operator what it should be"
         )
     if _takes_away(attributes):
-        raise LoginError("the login page took the session cookie away instead of giving one: check the account")
+        return "the login page took the session cookie away instead of giving one: check the account"
     version, path = attributes.get("version"), attributes.get("path")
     return SessionCookie(
         name=name,

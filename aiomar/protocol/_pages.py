@@ -20,7 +20,7 @@ from aiomar.protocol._receipts import MASK, ReceiptFacts, mask, read_receipt, un
 from aiomar.protocol._text import TAG, decode, fold, on_one_line, segments, title, unescape, without_hidden
 from aiomar.protocol._verdicts import is_login_location, printable
 
-PAGE_LIMIT = 262_144
+PAGE_LIMIT = 65_536
 """Bytes of a page that are read at most; the sample of SUB 3.3.1 has about 400."""
 
 # Parsing time grows with the square of the tags; 2,000 tags of tables, without attributes, take a few milliseconds.

@@ -30,6 +30,8 @@ class Submission:
     name: str
     content: bytes = attrs.field(repr=False)
     sha256: str
+    ledger_id: str | None = None
+    """Once its intent is in the ledger."""
 
     @property
     def facts(self) -> dict[str, object]:
@@ -59,8 +61,7 @@ def judge_upload(  # noqa: PLR0911 - a list of cases, read from top to bottom
     if len(page) > PAGE_LIMIT:
         return unknown(submission, "page", "the answer is too long for a receipt", {"status": head.status})
     seen = read_upload_page(page, submission.name)
-    read = {"receipt_size" if name == "size" else name: text for name, text in seen.fragments.items()}
-    facts: dict[str, object] = {"status": head.status, **read}
+    facts: dict[str, object] = {"status": head.status, **receipt_facts(seen)}
     if seen.receipt is not None and seen.reason is None and _is_whole(head, page, seen.receipt):
         return _checked(submission, seen.receipt)
     if seen.reason is not None and seen.receipt is None:
@@ -81,15 +82,24 @@ def judge_upload(  # noqa: PLR0911 - a list of cases, read from top to bottom
     return unknown(submission, "page", _why_unreadable(head, seen), {**facts, "excerpt": seen.excerpt})
 
 
+def receipt_facts(seen: UploadPage) -> dict[str, object]:
+    """Give what could be read of a receipt under the names that facts have; ``size`` is that of what was sent."""
+    return {"receipt_size" if name == "size" else name: text for name, text in seen.fragments.items()}
+
+
 def unknown(
     submission: Submission, phase: str, cause: str, facts: dict[str, object] | None = None
 ) -> OutcomeUnknownError:
     """Say that nobody but the server knows what became of the file."""
+    ways = "look it up at the site"
+    if submission.ledger_id is not None:
+        ways = f"confirm it with 'aiomar submissions confirm {submission.ledger_id}', or {ways},"
     return OutcomeUnknownError(
         f"{submission.name!a} ({len(submission.content):,} bytes) may or may not have been taken ({cause}): "
-        "look the file up at the site before you submit it again",
+        f"{ways} before you submit it again",
         phase=phase,
         facts={**submission.facts, **(facts or {}), "cause": cause},
+        ledger_id=submission.ledger_id,
     )
 
 

@@ -8,13 +8,14 @@ import os
 import stat
 from pathlib import Path
 
+from aiomar._files import REAL_FILES, FileSystem
 from aiomar._types import PathLike
 from aiomar.errors import SourceError
 from aiomar.protocol import UploadLimits
 from aiomar.submissions._judge import Submission
 
 
-def read_source(source: PathLike, name: str | None, limits: UploadLimits) -> Submission:
+def read_source(source: PathLike, name: str | None, limits: UploadLimits, files: FileSystem = REAL_FILES) -> Submission:
     """Read a file and hold it to the rules, on the name and the bytes as they will be sent.
 
     Blocks; runs in a thread.
@@ -23,6 +24,7 @@ def read_source(source: PathLike, name: str | None, limits: UploadLimits) -> Sub
         source: the file.
         name: the name to send; `None` for the file's own.
         limits: the rules.
+        files: the file system.
 
     Raises:
         SourceError: it is missing, is not a file or cannot be read.
@@ -32,15 +34,26 @@ def read_source(source: PathLike, name: str | None, limits: UploadLimits) -> Sub
     sent_name = path.name if name is None else name
     try:
         # Non-blocking, so that a pipe without a writer is refused and not waited for.
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+        fd = files.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            facts = files.fstat(fd)
+            if not stat.S_ISREG(facts.st_mode):
                 raise SourceError(f"{path} is not a file: give a meter data file")
             limits.check_name(sent_name)
-            limits.check_size(sent_name, os.fstat(fd).st_size)
-            content = file.read(limits.max_bytes + 1)
+            limits.check_size(sent_name, facts.st_size)
+            content = _read(fd, limits.max_bytes + 1, files)
+        finally:
+            files.close(fd)
     except (OSError, ValueError) as error:
         reason = errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)
         raise SourceError(f"{path} cannot be read ({reason}): check the path and its rights") from error
     limits.check_size(sent_name, len(content))
     return Submission(name=sent_name, content=content, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _read(fd: int, most: int, files: FileSystem) -> bytes:
+    """Read a file to its end, but no more than so many bytes."""
+    content = bytearray()
+    while len(content) < most and (piece := files.read(fd, most - len(content))):
+        content += piece
+    return bytes(content)

@@ -43,12 +43,17 @@ async def omar_server(omar_authority: Authority) -> AsyncIterator[OmarServer]:
 
 
 @pytest.fixture
-def omar_config(omar_server: OmarServer) -> OmarConfig:
-    """A configuration for that server, which repeats failed requests almost at once."""
+def omar_config(omar_server: OmarServer, tmp_path_factory: pytest.TempPathFactory) -> OmarConfig:
+    """A configuration for that server: requests are repeated almost at once, and each test has its own ledger."""
     from aiomar import OmarConfig, RetryPolicy
 
-    retry = RetryPolicy(first_wait=0.01, longest_wait=0.05)
-    return OmarConfig(omar_server.identity(), omar_server.environment, trust=omar_server.trust, retry=retry)
+    return OmarConfig(
+        omar_server.identity(),
+        omar_server.environment,
+        trust=omar_server.trust,
+        retry=RetryPolicy(first_wait=0.01, longest_wait=0.05),
+        state_dir=tmp_path_factory.mktemp("state"),
+    )
 
 
 @async_fixture

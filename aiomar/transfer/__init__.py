@@ -7,6 +7,8 @@ from aiomar.transfer._catalogue_files import CatalogueFiles
 from aiomar.transfer._catalogue_rows import FailedRow, Terms
 from aiomar.transfer._engine import Batch, Run
 from aiomar.transfer._events import (
+    CertificateExpiring,
+    ConfirmationPending,
     DownloadFailed,
     DownloadFinished,
     DownloadProgress,
@@ -22,8 +24,10 @@ from aiomar.transfer._events import (
     RangeFinished,
     RangeStarted,
     SessionEnded,
+    SubmissionNotRecorded,
     UploadFailed,
     UploadFinished,
+    UploadRetrying,
     UploadStarted,
 )
 from aiomar.transfer._limiter import Limiter
@@ -50,8 +54,10 @@ __all__ = [
     "BodyRules",
     "Catalogue",
     "CatalogueFiles",
+    "CertificateExpiring",
     "CheckedFile",
     "Completeness",
+    "ConfirmationPending",
     "Disk",
     "DownloadFailed",
     "DownloadFinished",
@@ -87,10 +93,12 @@ __all__ = [
     "SavedFile",
     "Selections",
     "SessionEnded",
+    "SubmissionNotRecorded",
     "Terms",
     "UploadFailed",
     "UploadFinished",
     "UploadReport",
+    "UploadRetrying",
     "UploadStarted",
     "check_directory",
     "check_final",

@@ -2,6 +2,8 @@
 
 Completeness is proved by the framing where there is any.  A body that ends with the connection needs its content as
 proof; without it nobody can tell it from one that was cut, and it is an error unless the caller allows that.
+
+The piece at hand is never a local variable where something may be raised: some reports of errors print those.
 """
 
 from __future__ import annotations
@@ -65,7 +67,8 @@ class Body:
         allow_unverified: bool,
         rules: BodyRules,
     ) -> None:
-        self._beginning = deque(beginning)
+        self._waiting = deque(beginning)
+        del beginning
         self._sniffer = sniffer
         self._read = read
         self._allow_unverified = allow_unverified
@@ -89,35 +92,34 @@ class Body:
             DeadlineError: phase ``"read"`` or ``"rate"``.
             UnexpectedPageError: it turned out to be a page after a very long run of blanks.
         """
-        if self._beginning:
-            piece = self._beginning.popleft()
-        else:
-            piece = await self._read()
-            if not piece:
+        if not self._waiting:
+            self._waiting.append(await self._read())
+            if not self._waiting[0]:
                 self._finish()
-                return piece
+                return self._waiting.popleft()
             if self._sniffer is not None:
-                self._sniff(self._sniffer, piece)
-        self._take(piece)
-        return piece
+                self._sniff(self._sniffer)
+        self._take()
+        return self._waiting.popleft()
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """Give the pieces one by one; see `read`."""
         while piece := await self.read():
             yield piece
 
-    def _take(self, piece: bytes) -> None:
-        self.received += len(piece)
+    def _take(self) -> None:
+        size = len(self._waiting[0])
+        self.received += size
         if self.received > self._rules.largest:
             raise self._too_large(self.received)
         if self._check is not None:
-            self._check.feed(piece)
-        self._keep_pace(len(piece))
+            self._check.feed(self._waiting[0])
+        self._keep_pace(size)
 
-    def _sniff(self, sniffer: PageSniffer, piece: bytes) -> None:
-        verdict = sniffer.feed(piece)
+    def _sniff(self, sniffer: PageSniffer) -> None:
+        verdict = sniffer.feed(self._waiting[0])
         if verdict:
-            words = page_words(piece)
+            words = page_words(self._waiting[0])
             raise UnexpectedPageError(
                 "the server sent a page after a very long run of blanks where data was due: look at .excerpt",
                 title=words.title,

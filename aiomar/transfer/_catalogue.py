@@ -12,10 +12,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
+from aiomar._database import transaction
 from aiomar._process_lock import ProcessLock
 from aiomar.errors import DestinationError
 from aiomar.transfer._catalogue_file import (
@@ -176,15 +177,9 @@ class Catalogue:
             if len(todo) == 1:  # a transaction of its own
                 execute(*todo[0])
                 return
-            execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._connection):
                 for statement in todo:
                     execute(*statement)
-                execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite takes back some failed transactions by itself
-                    execute("ROLLBACK")
-                raise
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """Give the row ids of files.

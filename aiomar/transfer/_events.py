@@ -43,6 +43,17 @@ class LoginRetrying:
 
 
 @attrs.frozen
+class CertificateExpiring:
+    """The client certificate has 30 days or fewer left (SUB/DL 1.2.3): told at a login, at most once a day."""
+
+    subject: str
+    not_after: dt.datetime
+    """The last moment at which it is valid (aware, UTC)."""
+    days_left: int
+    """Whole days."""
+
+
+@attrs.frozen
 class SessionEnded:
     """The server answered with its login page, or pointed to it: the session is over."""
 
@@ -164,6 +175,18 @@ class UploadStarted:
 
 
 @attrs.frozen
+class UploadRetrying:
+    """No connection could be made for a file, so not a byte of it has left; it is tried again."""
+
+    source: Path
+    error: OmarError
+    attempt: int
+    """The attempt that failed, from 1."""
+    wait: float
+    """Seconds until the next attempt."""
+
+
+@attrs.frozen
 class UploadFinished:
     """The server took a file."""
 
@@ -179,9 +202,35 @@ class UploadFailed:
     error: OmarError
 
 
+@attrs.frozen
+class SubmissionNotRecorded:
+    """What became of a file could not be written into the ledger, which goes on to hold it as unknown."""
+
+    ledger_id: str
+    state: str
+    """What should have been written: ``"accepted"``, ``"rejected"``, ``"unknown"`` or ``"not_sent"``."""
+    error: OmarError
+
+
+@attrs.frozen
+class ConfirmationPending:
+    """What was submitted does not show yet in what can be downloaded (SUB/DL 3.4); it is looked for again."""
+
+    ledger_id: str | None
+    found: int
+    """Intervals or rows of the submission that show."""
+    expected: int
+    """All of them."""
+    wait: float
+    """Seconds until the next look."""
+    error: OmarError | None
+    """Why this look saw nothing; `None` if it did."""
+
+
 Event = (
     LoggedIn
     | LoginRetrying
+    | CertificateExpiring
     | SessionEnded
     | RangeStarted
     | RangeFinished
@@ -194,8 +243,11 @@ Event = (
     | DownloadFinished
     | DownloadFailed
     | UploadStarted
+    | UploadRetrying
     | UploadFinished
     | UploadFailed
+    | SubmissionNotRecorded
+    | ConfirmationPending
 )
 """Everything that an observer may be called with."""
 

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import attrs
 
+from aiomar._files import REAL_FILES, FileSystem
 from aiomar.errors import DestinationError, DiskError, OmarError
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_rows import SavedRow, Statement, Terms, record_statements
 from aiomar.transfer._results import SavedFile
-from aiomar.transfer._syncfs import sync_file_system
 
 PART_NAME = re.compile(r"\..*\.[0-9a-f]{12}(\.range)?\.part", re.DOTALL)
 """As `beside` makes them up; the group tells those of ranges."""
@@ -68,6 +68,7 @@ class Publication:
         overwrite: whether an old file may be replaced.
         existed: whether there was an old file when the download began.
         note: for the catalogue; `None` where none is kept.
+        files: the file system.
     """
 
     fd: int
@@ -76,6 +77,7 @@ class Publication:
     overwrite: bool
     existed: bool
     note: Note | None = None
+    files: FileSystem = REAL_FILES
     previous: str | None = None
     moved: bool = False
     published: bool = False
@@ -87,9 +89,9 @@ class Publication:
         self.moved = True
         try:
             try:
-                self.changed_ns = os.fstat(self.fd).st_mtime_ns
+                self.changed_ns = self.files.fstat(self.fd).st_mtime_ns
             finally:
-                os.close(self.fd)
+                self.files.close(self.fd)
             if self.error is None:
                 self._rename()
         except OSError as error:
@@ -98,24 +100,34 @@ class Publication:
     def _rename(self) -> None:
         if not self.overwrite:
             # Unlike a rename a link fails if somebody has made the file in the meantime.
-            if _link(self.part, self.final):
+            if self._link(self.part, self.final):
                 self.published = True
-                os.unlink(self.part)
+                self.files.unlink(self.part)
                 return
             if os.path.lexists(self.final):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         elif self.existed:
             previous = beside(self.final, in_range=self.note is not None)
             with suppress(FileNotFoundError):
-                self.previous = previous if _link(self.final, previous) else None
-        os.replace(self.part, self.final)
+                self.previous = previous if self._link(self.final, previous) else None
+        self.files.replace(self.part, self.final)
         self.published = True
+
+    def _link(self, source: str, target: str) -> bool:
+        """Make a hard link; `False` where the file system has none."""
+        try:
+            self.files.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                return False
+            raise
+        return True
 
     def settle(self) -> None:
         """Let go of the old file."""
         if self.previous is not None:
             with suppress(OSError):
-                os.unlink(self.previous)
+                self.files.unlink(self.previous)
 
     def undo(self) -> None:
         """Make the final path what it was before, and let the catalogue say nothing about it."""
@@ -126,20 +138,9 @@ class Publication:
             if not self.published:
                 self.settle()
             elif self.previous is not None:
-                os.replace(self.previous, self.final)
+                self.files.replace(self.previous, self.final)
             elif not self.existed:
-                os.unlink(self.final)
-
-
-def _link(source: str, target: str) -> bool:
-    """Make a hard link; `False` where the file system has none."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in _NO_LINKS:
-            return False
-        raise
-    return True
+                self.files.unlink(self.final)
 
 
 @attrs.define
@@ -161,11 +162,11 @@ class Together:
 
     def sync(self) -> None:
         """Bring the content of the files to the disk: of many files together, else one by one.  Blocks."""
-        if len(self.items) >= _MANY and sync_file_system(self.items[0].fd):
+        if len(self.items) >= _MANY and self.items[0].files.sync_all(self.items[0].fd):
             return
         for item in self.items:
             try:
-                os.fsync(item.fd)
+                item.files.fsync(item.fd)
             except OSError as error:
                 item.error = error
 
@@ -194,7 +195,7 @@ class Together:
         """Sync the directory and note the files.  Blocks."""
         try:
             if durable:
-                _sync_directory(self.directory)
+                _sync_directory(self.directory, self.items[0].files)
             if self.catalogue is not None:
                 self.catalogue.write(self._statements)
         except (OSError, OmarError) as error:
@@ -219,36 +220,38 @@ def abandon(group: Sequence[Publication]) -> None:
     for item in group:
         if not item.moved:
             item.moved = True
-            os.close(item.fd)
+            with suppress(OSError):
+                item.files.close(item.fd)
         item.error = item.error or OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
 
 
-def _sync_directory(directory: str) -> None:
-    fd = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+def _sync_directory(directory: str, files: FileSystem) -> None:
+    fd = files.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
-        os.fsync(fd)
+        files.fsync(fd)
     except OSError as error:
         # Some file systems cannot sync a directory at all; there is nothing more to be had from them.
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
             raise
     finally:
-        os.close(fd)
+        files.close(fd)
 
 
-def sweep_parts(directory: Path, before: float, *, ranges: bool) -> None:
+def sweep_parts(directory: Path, before: float, *, ranges: bool, files: FileSystem) -> None:
     """Remove part files that a killed process left.
 
     Args:
         directory: where they are.
         before: seconds since the epoch; those that were last written later may be in use.
         ranges: also all part files of ranges, of whatever age; only for who holds the directory against other ranges.
+        files: the file system.
     """
-    with suppress(OSError), os.scandir(directory) as entries:
+    with suppress(OSError), files.scandir(directory) as entries:
         for entry in entries:
             if found := PART_NAME.fullmatch(entry.name):
                 with suppress(OSError):
                     if (ranges and found[1]) or entry.stat(follow_symlinks=False).st_mtime < before:
-                        os.unlink(entry.path)
+                        files.unlink(entry.path)
 
 
 def beside(final: str, *, in_range: bool = False) -> str:

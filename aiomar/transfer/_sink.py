@@ -18,10 +18,11 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from aiomar._files import REAL_FILES, FileSystem
 from aiomar._threads import Threads, to_the_end
 from aiomar.transfer._groups import Groups
 from aiomar.transfer._publish import Note, Publication, beside, disk_error, sweep_parts
@@ -40,16 +41,26 @@ class Disk:
     Args:
         threads: where disks are waited for.
         durable: sync files and directories before a file counts as saved.
+        files: the file system.
     """
 
-    def __init__(self, threads: Threads, *, durable: bool) -> None:
+    def __init__(self, threads: Threads, *, durable: bool, files: FileSystem = REAL_FILES) -> None:
         self._threads = threads
+        self._files = files
         self.groups = Groups(threads, durable=durable)
         self._swept: set[Path] = set()
 
     def part(self, final: str, *, overwrite: bool, existed: bool, in_range: bool = False) -> PartFile:
         """Begin a file; nothing is on disk before the first bytes are."""
-        return PartFile(self.groups, self._threads, final, overwrite=overwrite, existed=existed, in_range=in_range)
+        return PartFile(
+            self.groups,
+            self._threads,
+            self._files,
+            final,
+            overwrite=overwrite,
+            existed=existed,
+            in_range=in_range,
+        )
 
     async def aclose(self) -> None:
         """Wait for what is being published."""
@@ -65,7 +76,8 @@ class Disk:
         if directory in self._swept and not ranges:
             return
         self._swept.add(directory)
-        await self._threads.run(sweep_parts, directory, time.time() - _ORPHAN_AGE, ranges=ranges)
+        before = time.time() - _ORPHAN_AGE
+        await self._threads.run(sweep_parts, directory, before, ranges=ranges, files=self._files)
 
 
 class PartFile:
@@ -74,6 +86,7 @@ class PartFile:
     Args:
         groups: publish it.
         threads: where large files are written.
+        files: the file system.
         final: the final path.
         overwrite: whether an old file may be replaced.
         existed: whether there is one.
@@ -81,11 +94,20 @@ class PartFile:
     """
 
     def __init__(
-        self, groups: Groups, threads: Threads, final: str, *, overwrite: bool, existed: bool, in_range: bool
+        self,
+        groups: Groups,
+        threads: Threads,
+        files: FileSystem,
+        final: str,
+        *,
+        overwrite: bool,
+        existed: bool,
+        in_range: bool,
     ) -> None:
         self._groups = groups
         groups.under_way += 1
         self._threads = threads
+        self._files = files
         self._final = final
         self._overwrite = overwrite
         self._existed = existed
@@ -128,7 +150,7 @@ class PartFile:
         try:
             digest = self._open()
             if self.size < _SMALL:
-                _store(self._fd, digest, self._batch)
+                _store(self._files.write, self._fd, digest, self._batch)
             else:
                 await self._store_batch()
                 await self._stored()
@@ -147,24 +169,31 @@ class PartFile:
             DestinationError: the file had been made by somebody else in the meantime.
         """
         fd, self._fd = self._fd, -1
-        await self._groups.publish(Publication(fd, self._part, self._final, self._overwrite, self._existed, note))
+        await self._groups.publish(
+            Publication(fd, self._part, self._final, self._overwrite, self._existed, note, self._files)
+        )
         self._part = ""
         self._end()
 
     async def discard(self) -> None:
-        """Leave nothing behind; after `publish` there is nothing to do."""
+        """Leave nothing behind; after `publish` there is nothing to do.
+
+        Why the file is discarded is known already, so no error of the disk takes that one's place; a part file that
+        cannot be removed is swept later.
+        """
         try:
             if self._job is not None:
-                with suppress(OSError):  # why the file is discarded is known already
+                with suppress(OSError):
                     await to_the_end(self._job)
         finally:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
-            if self._part:
-                with suppress(FileNotFoundError):
-                    os.unlink(self._part)
-                self._part = ""
+            fd, self._fd = self._fd, -1
+            part, self._part = self._part, ""
+            if fd >= 0:
+                with suppress(OSError):
+                    self._files.close(fd)
+            if part:
+                with suppress(OSError):
+                    self._files.unlink(part)
             self._end()
 
     def _end(self) -> None:
@@ -176,7 +205,7 @@ class PartFile:
         """Make the part file and begin its hash, unless that is done."""
         if self._digest is None:
             part = beside(self._final, in_range=self._in_range)
-            self._fd = os.open(part, _NEW_FILE, 0o600)
+            self._fd = self._files.open(part, _NEW_FILE, 0o600)
             self._part = part
             self._digest = hashlib.sha256()
         return self._digest
@@ -184,7 +213,7 @@ class PartFile:
     async def _store_batch(self) -> None:
         await self._stored()
         batch, self._batch, self._batch_size = self._batch, [], 0
-        self._job = self._threads.start(_store, self._fd, self._open(), batch)
+        self._job = self._threads.start(_store, self._files.write, self._fd, self._open(), batch)
 
     async def _stored(self) -> None:
         """Wait for the batch that is under way."""
@@ -194,10 +223,12 @@ class PartFile:
             await to_the_end(job)
 
 
-def _store(fd: int, digest: hashlib._Hash, pieces: Iterable[bytes]) -> None:
+def _store(
+    write: Callable[[int, bytes | memoryview], int], fd: int, digest: hashlib._Hash, pieces: Iterable[bytes]
+) -> None:
     """Hash and write; a short write goes on where it stopped."""
     for piece in pieces:
         digest.update(piece)
-        written = os.write(fd, piece)
+        written = write(fd, piece)
         while written < len(piece):
-            written += os.write(fd, memoryview(piece)[written:])
+            written += write(fd, memoryview(piece)[written:])

@@ -4,7 +4,7 @@ from aiomar.transport._aiohttp import AiohttpTransport
 from aiomar.transport._choice import make_transport
 from aiomar.transport._identity import ClientIdentity
 from aiomar.transport._lean import LeanTransport
-from aiomar.transport._pool import Wiring
+from aiomar.transport._pool import SocketFactory, Wiring
 from aiomar.transport._resolver import ThreadsResolver
 from aiomar.transport._seam import Exchange, Timeouts, Trace, Transport
 from aiomar.transport._trust import LegacyTls, Trust, build_context
@@ -15,6 +15,7 @@ __all__ = [
     "Exchange",
     "LeanTransport",
     "LegacyTls",
+    "SocketFactory",
     "ThreadsResolver",
     "Timeouts",
     "Trace",

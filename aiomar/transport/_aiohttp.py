@@ -27,7 +27,7 @@ import yarl
 from aiomar.errors import TransportError
 from aiomar.protocol import HttpRequest, Origin, ResponseHead
 from aiomar.transport._body_reader import BodyReader
-from aiomar.transport._failures import no_answer_in_time, no_connection_in_time, nothing_came, translate
+from aiomar.transport._failures import bare, no_answer_in_time, no_connection_in_time, nothing_came, translate
 from aiomar.transport._pool import Pool, Wiring
 from aiomar.transport._seam import Exchange, Trace
 from aiomar.transport._watch import Watch
@@ -151,9 +151,9 @@ class AiohttpTransport:
                 )
             attempt.answered()
         except _LostError as wrapper:
-            raise self._failure(wrapper.error, request.origin, attempt) from wrapper.error
+            raise self._failure(wrapper.error, request.origin, attempt) from bare(wrapper.error)
         except (aiohttp.ClientError, OSError) as error:
-            raise self._failure(error, request.origin, attempt) from error
+            raise self._failure(error, request.origin, attempt) from bare(error)
         finally:
             _ATTEMPT.reset(token)
         return response

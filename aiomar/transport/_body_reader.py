@@ -49,7 +49,7 @@ class BodyReader:
     _origin: Origin
     _content: aiohttp.StreamReader
     _watch: Watch
-    _source: Source
+    _source: Source = attrs.field(repr=False)  # aiohttp's response prints its headers, the cookie among them
     _tls: ssl.SSLObject | None
     _received: int = attrs.field(default=0, init=False)
     _open: bool = attrs.field(default=True, init=False)

@@ -77,6 +77,15 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
     return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
 
 
+def bare(error: BaseException) -> BaseException:
+    """Take the frames off a foreign error and all that led to it: their local variables hold headers and content."""
+    part: BaseException | None = error
+    while part is not None and part.__traceback__ is not None:
+        part.__traceback__ = None
+        part = part.__cause__ or part.__context__
+    return error
+
+
 def _malformed(message: str) -> TransportError:
     error = TransportError(message)
     error._malformed = True  # noqa: SLF001 - for `RetryPolicy`; a class of its own would promise more than this

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Final, NoReturn
 
 from cryptography import x509
@@ -39,9 +40,10 @@ class ClientIdentity:
         not_before: the first moment at which it is valid (aware, UTC).
         not_after: the last one (aware, UTC).
         fingerprint: SHA-256 of the certificate in DER, in hexadecimal.
+        holder: SHA-256 of subject and issuer, in hexadecimal; a renewed certificate has the same.
     """
 
-    __slots__ = ("_chain", "_key", "_now", "fingerprint", "issuer", "not_after", "not_before", "subject")
+    __slots__ = ("_chain", "_key", "_now", "fingerprint", "holder", "issuer", "not_after", "not_before", "subject")
 
     def __init__(
         self, key: PrivateKeyTypes, chain: Sequence[x509.Certificate], *, now: Callable[[], dt.datetime] = _utc_now
@@ -56,6 +58,7 @@ class ClientIdentity:
         self.not_before: Final = leaf.not_valid_before_utc
         self.not_after: Final = leaf.not_valid_after_utc
         self.fingerprint: Final = leaf.fingerprint(SHA256()).hex()
+        self.holder: Final = sha256(leaf.subject.public_bytes() + leaf.issuer.public_bytes()).hexdigest()
 
     @classmethod
     def from_pkcs12(
@@ -121,9 +124,9 @@ class ClientIdentity:
         identity.ensure_valid()
         return identity
 
-    def days_left(self, now: dt.datetime) -> int:
-        """Count the whole days from `now` (aware) until the certificate expires; negative once it has."""
-        return (self.not_after - now).days
+    def days_left(self, now: dt.datetime | None = None) -> int:
+        """Count the whole days from `now` (aware; by default its clock's) until it expires; negative once it has."""
+        return (self.not_after - (now or self._now())).days
 
     def ensure_valid(self) -> None:
         """Do nothing if the certificate is valid now; a long-lived client asks before each login.

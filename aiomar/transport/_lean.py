@@ -33,6 +33,7 @@ from aiomar.transport._body_reader import BodyReader
 from aiomar.transport._failures import no_answer_in_time, no_connection_in_time, nothing_came, translate
 from aiomar.transport._pool import Pool, Wiring
 from aiomar.transport._seam import Exchange, Trace
+from aiomar.transport._secret import Secret
 from aiomar.transport._shelf import Line, Shelf
 from aiomar.transport._watch import Watch
 
@@ -66,8 +67,8 @@ class _Route:
     headers: str
     """Those of every request."""
     shelf: Shelf
-    _own_headers: tuple[tuple[str, str], ...] | None = None
-    _tail: str = ""
+    _own_headers: tuple[tuple[str, str], ...] | None = attrs.field(default=None, repr=False)  # the cookie is among them
+    _tail: str = attrs.field(default="", repr=False)
     """What follows the target, with the headers that the last request had of its own."""
 
     def render(self, request: HttpRequest) -> bytes:
@@ -115,7 +116,7 @@ class LeanTransport:
         """Send a request once and wait for the head of its answer; see `Transport.send`."""
         origin = request.origin
         route = self._routes.get(origin) or self._add_route(origin)
-        wire = route.render(request)
+        wire = Secret(route.render(request))  # no traceback that prints local variables shall show cookie or content
         line = None if own_connection else route.shelf.take(monotonic())
         while True:
             if line is None:
@@ -132,11 +133,11 @@ class LeanTransport:
                 else:
                     raise
 
-    async def _converse(self, line: Line, wire: bytes, origin: Origin, trace: Trace) -> BodyReader:
+    async def _converse(self, line: Line, wire: Secret[bytes], origin: Origin, trace: Trace) -> BodyReader:
         """Write the request and wait for the head of the final answer."""
         protocol = line.protocol
         protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-        line.transport.write(wire)
+        line.transport.write(wire.reveal())
         started = monotonic()
         self._first_byte.begin(protocol, started)
         try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace as ForeignTrace
 
 _NAMES_KEPT = 300
+SocketFactory = aiohttp.SocketFactoryType
+
 _PATIENCE = 1.0  # seconds for sockets to be closed, which takes one or two turns of the loop
 
 
@@ -33,6 +35,7 @@ class Wiring:
         resolver: looks up names; closed with the transport.
         keep_alive: a connection that was idle for longer, in seconds, is not used again; servers of the documents' time
             kept them for 15-60 s.
+        socket_factory: makes sockets from what a name look-up gives; `None` for plain ones.
     """
 
     context: ssl.SSLContext
@@ -41,6 +44,7 @@ class Wiring:
     server_hostname: str | None
     resolver: aiohttp.abc.AbstractResolver
     keep_alive: float = 15.0
+    socket_factory: SocketFactory | None = None
 
     @property
     def limits(self) -> aiohttp.ClientTimeout:
@@ -66,6 +70,7 @@ class Pool(aiohttp.TCPConnector):
             resolver=wiring.resolver,
             force_close=single,
             keepalive_timeout=None if single else wiring.keep_alive,
+            socket_factory=wiring.socket_factory,
         )
         self._connect_seconds = wiring.timeouts.connect
         # aiohttp forgets a connection as soon as it begins to close it, and TLS may take its time to say goodbye.

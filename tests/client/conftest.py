@@ -25,9 +25,12 @@ def omar_identity(omar_authority: Authority) -> ClientIdentity:
 
 
 @pytest.fixture
-def omar_config(omar_server: OmarServer, omar_identity: ClientIdentity) -> OmarConfig:
-    """As the plugin's: repeats come almost at once."""
-    config = OmarConfig(omar_identity, omar_server.environment, trust=omar_server.trust)
+def omar_config(
+    omar_server: OmarServer, omar_identity: ClientIdentity, tmp_path_factory: pytest.TempPathFactory
+) -> OmarConfig:
+    """As the plugin's: repeats come almost at once, and each test has its own ledger."""
+    state_dir = tmp_path_factory.mktemp("state")
+    config = OmarConfig(omar_identity, omar_server.environment, trust=omar_server.trust, state_dir=state_dir)
     return attrs.evolve(config, retry=attrs.evolve(config.retry, first_wait=0.001, longest_wait=0.002))
 
 

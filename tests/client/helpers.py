@@ -151,6 +151,8 @@ def give_waiting(client: OmarClient, waiting: Waiting) -> None:
     parts = client._ready()
     retries = attrs.evolve(parts.downloader.retries, waiting=waiting)
     parts.downloader = attrs.evolve(parts.downloader, retries=retries)
+    parts.confirmer = attrs.evolve(parts.confirmer, downloader=parts.downloader)
+    parts.uploader = attrs.evolve(parts.uploader, courier=attrs.evolve(parts.uploader.courier, retries=retries))
     parts.downloader.limiter._clock = waiting.clock
     parts.session._opener = attrs.evolve(parts.session._opener, retries=retries)
     breaker = parts.session.breaker

@@ -178,6 +178,7 @@ async def test_one_probe_for_everybody(omar_server: OmarServer, omar_config: Oma
     assert sent(omar_server, "login") == 6
 
 
+@pytest.mark.fault(52)
 async def test_sessions_that_are_not_honoured_do_not_cause_logins_for_ever(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:

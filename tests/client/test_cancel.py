@@ -62,6 +62,7 @@ async def cancelled_at(call: Coroutine[Any, Any, object], step: int) -> bool:
     return False
 
 
+@pytest.mark.fault(74)
 @pytest.mark.parametrize("old", [None, b"old"], ids=["absent", "old file"])
 @pytest.mark.parametrize("durable", [True, False])
 async def test_download(
@@ -88,6 +89,7 @@ async def test_download(
         assert 3 < step < MOST
 
 
+@pytest.mark.fault(74)
 async def test_download_of_a_large_file(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
     """The same for a body that goes to the disk in many pieces and in a thread."""
     end = DAY + dt.timedelta(days=300)
@@ -103,6 +105,7 @@ async def test_download_of_a_large_file(omar_server: OmarServer, omar_client: Om
     assert step < MOST
 
 
+@pytest.mark.fault(74)
 async def test_login(omar_server: OmarServer, omar_config: OmarConfig) -> None:
     """A cancelled login leaves a client that can log in."""
     for step in range(1, MOST):
@@ -115,6 +118,7 @@ async def test_login(omar_server: OmarServer, omar_config: OmarConfig) -> None:
     assert 1 < step < MOST
 
 
+@pytest.mark.fault(74)
 async def test_upload(omar_server: OmarServer, omar_client: OmarClient, sources: Path) -> None:
     """A cancelled upload is sent once at most, and the next one has its turn."""
     for step in range(1, MOST):
@@ -128,6 +132,7 @@ async def test_upload(omar_server: OmarServer, omar_client: OmarClient, sources:
     assert omar_server.max_concurrent_uploads <= 2  # the server may still read what its peer has given up
 
 
+@pytest.mark.fault(74)
 async def test_stream(omar_server: OmarServer, omar_client: OmarClient) -> None:
     """A cancelled stream frees its place."""
 
@@ -146,6 +151,7 @@ async def test_stream(omar_server: OmarServer, omar_client: OmarClient) -> None:
     assert 1 < step < MOST
 
 
+@pytest.mark.fault(74)
 async def test_range(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
     """A cancelled range ends all its workers; what is on disk is complete, and nothing else is there."""
     meters = [Meter(str(number)) for number in range(1001, 1005)]
@@ -160,6 +166,7 @@ async def test_range(omar_server: OmarServer, omar_client: OmarClient, tmp_path:
     assert len(on_disk(into)) == 4
 
 
+@pytest.mark.fault(74)
 async def test_range_at_every_moment(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
     """The same where its workers are at work: cancelled after every number of turns of the loop."""
     meters = [Meter(str(number)) for number in range(1001, 1009)]
@@ -177,6 +184,7 @@ async def test_range_at_every_moment(omar_server: OmarServer, omar_client: OmarC
         assert task.cancelled() or len(found) == 8
 
 
+@pytest.mark.fault(74)
 async def test_closing(omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path) -> None:
     """A cancelled close still closes: no task, thread or connection is left."""
     for step in range(1, MOST):

@@ -46,6 +46,7 @@ def configure(server: OmarServer, identity: ClientIdentity) -> OmarConfig:
 
 
 @pytest.mark.clause("SUB 1.2.3", "DL 1.2.3")
+@pytest.mark.fault(16, 17)
 async def test_foreign_certificate(server: OmarServer, tmp_path: Path) -> None:
     """A foreign certificate is most likely refused: tried twice for a login, and after five times no more for now."""
     source = tmp_path / "a.csv"
@@ -85,6 +86,7 @@ async def test_disconnects_after_the_login(server: OmarServer, tmp_path: Path) -
     assert server.connections.download == 5
 
 
+@pytest.mark.fault(15)
 async def test_foreign_server(server: OmarServer) -> None:
     """A server of an authority that we do not know is refused by us, once, whoever we are."""
     config = OmarConfig(server.identity(), server.environment)

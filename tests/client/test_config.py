@@ -290,6 +290,7 @@ async def test_the_user_agent_can_be_set(
     assert seen == {agent} if agent else str(*seen).startswith("aiomar/")
 
 
+@pytest.mark.fault(14)
 async def test_a_configuration_from_the_environment_works(
     environ: dict[str, str], omar_server: OmarServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

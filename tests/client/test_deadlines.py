@@ -14,6 +14,7 @@ from aiomar.testing import Fault, OmarServer, SlowFirstByte, Stall, Status
 from tests.client.helpers import Clock, data, fetch, give_waiting, once, sent, untouched
 
 
+@pytest.mark.fault(9, 11, 13)
 @pytest.mark.parametrize(
     ("fault", "timeouts", "phase"),
     [
@@ -39,6 +40,7 @@ async def test_a_silent_server(
         assert caught.value.phase == phase
 
 
+@pytest.mark.fault(9, 11, 13)
 async def test_silence_is_tried_again(omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path) -> None:
     """A stall costs one attempt."""
     omar_server.script(Stall(700), Stall(None))
@@ -56,6 +58,7 @@ async def test_a_slow_answer_within_its_deadline(
         assert (await fetch(client, tmp_path)).path.read_bytes() == data(omar_server)
 
 
+@pytest.mark.fault(3)
 async def test_a_server_that_never_speaks_tls(omar_config: OmarConfig, tmp_path: Path) -> None:
     """The deadline of connecting covers the TLS handshake."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
@@ -68,6 +71,7 @@ async def test_a_server_that_never_speaks_tls(omar_config: OmarConfig, tmp_path:
     assert caught.value.phase == "connect"
 
 
+@pytest.mark.fault(2)
 async def test_nobody_listens(omar_config: OmarConfig, tmp_path: Path) -> None:
     """A refused connection is a `ConnectError`, repeated as the policy says."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -78,6 +82,7 @@ async def test_nobody_listens(omar_config: OmarConfig, tmp_path: Path) -> None:
             await fetch(client, tmp_path)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(("rate", "good"), [(1e9, False), (0.0, True), (1.0, True)])
 async def test_a_drip_is_given_up(
     rate: float,

@@ -92,6 +92,7 @@ async def test_a_file_is_asked_for_and_saved(
     assert stat.S_IMODE(saved.path.stat().st_mode) == 0o600
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize(
     ("identifier", "wire", "name"),
     [
@@ -113,6 +114,7 @@ async def test_any_id_is_safe_on_the_wire_and_on_the_disk(
     assert saved.path.parent == tmp_path
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0b", "a\nb", "/tmp/x", "\x7f", "\x85"])  # noqa: S108 - is refused
 async def test_a_name_is_one_plain_component(
     name: str, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -133,6 +135,7 @@ async def test_a_name_replaces_the_derived_one(
     assert saved.path.name == "Zähler 1: 'heute'.txt"
 
 
+@pytest.mark.fault(68)
 async def test_an_existing_file_is_kept_unless_told_otherwise(
     omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
 ) -> None:
@@ -145,6 +148,7 @@ async def test_an_existing_file_is_kept_unless_told_otherwise(
     assert on_disk(tmp_path) == {"x.csv": data(omar_server)}
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize("case", ["parent missing", "a file", "below a file", "dangling link", "NUL", "name too long"])
 async def test_a_destination_that_cannot_be_used(
     case: str, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -166,6 +170,7 @@ async def test_a_destination_that_cannot_be_used(
     assert not omar_server.requests
 
 
+@pytest.mark.fault(70)
 @pytest.mark.parametrize("target", ["file", "nowhere", "directory"])
 async def test_what_is_no_file_at_the_final_path_stays(
     target: str, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -183,6 +188,7 @@ async def test_what_is_no_file_at_the_final_path_stays(
     assert not omar_server.requests
 
 
+@pytest.mark.fault(69)
 async def test_one_path_takes_one_download_at_a_time(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
@@ -218,6 +224,7 @@ async def test_format_and_clock_are_never_guessed(
     assert not omar_server.requests
 
 
+@pytest.mark.fault(77)
 async def test_wrong_selections_and_ranges(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
     """What is no selection, and an end before its start, is a `LimitError` with its rule."""
     with pytest.raises(LimitError) as caught:
@@ -236,6 +243,7 @@ async def test_wrong_selections_and_ranges(omar_server: OmarServer, omar_client:
     assert not omar_server.requests
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("into", ["data", "new"])
 @pytest.mark.parametrize(
     ("page", "content_type"),
@@ -270,6 +278,7 @@ async def test_anything_else_that_is_framed_is_saved(
     assert saved.completeness == "length"
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("headers", [["Content-Length: 0"], ["Transfer-Encoding: chunked"], []], ids=repr)
 async def test_an_empty_body_is_not_data(
     headers: list[str], omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -281,6 +290,7 @@ async def test_an_empty_body_is_not_data(
         await fetch(omar_client, tmp_path, allow_unverified=True)
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("file_format", FileFormat)
 @pytest.mark.parametrize(("framing", "proof"), [("length", "length"), ("chunked", "chunked"), ("close", "content")])
 async def test_what_proves_a_body_whole(
@@ -298,6 +308,7 @@ async def test_what_proves_a_body_whole(
     assert saved.path.read_bytes() == data(omar_server, file_format=file_format)
 
 
+@pytest.mark.fault(6, 7)
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 async def test_a_cut_that_shows_is_repeated(
@@ -314,6 +325,7 @@ async def test_a_cut_that_shows_is_repeated(
     assert sent(omar_server, "download") == 3
 
 
+@pytest.mark.fault(6, 7)
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 async def test_a_body_that_is_cut_again_and_again(
     framing: FramingKind, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -326,6 +338,7 @@ async def test_a_body_that_is_cut_again_and_again(
     assert caught.value.expected == (len(data(omar_server)) if framing == "length" else None)
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("after", [1, 216, 700, -1, -216, -217])
 @pytest.mark.parametrize("file_format", FileFormat)
 async def test_a_cut_that_only_the_content_shows(
@@ -339,6 +352,7 @@ async def test_a_cut_that_only_the_content_shows(
     assert sent(omar_server, "download") == 1
 
 
+@pytest.mark.fault(8)
 async def test_a_body_that_nothing_proves_whole(
     omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
 ) -> None:
@@ -364,6 +378,7 @@ async def test_allowing_unverified_changes_nothing_else(
         await fetch(omar_client, tmp_path, name="y.csv", allow_unverified=True)
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 async def test_a_busy_server_is_asked_again(
     status: int, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -378,6 +393,7 @@ async def test_a_busy_server_is_asked_again(
     assert sent(omar_server, "download") == 6
 
 
+@pytest.mark.fault(36, 37, 47)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 203, 206, 418])
 async def test_a_refusal_is_not_repeated(
     status: int, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -390,6 +406,7 @@ async def test_a_refusal_is_not_repeated(
     assert sent(omar_server, "download") == 1
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 async def test_an_answer_without_a_body_is_an_error(
     status: str, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -401,6 +418,7 @@ async def test_an_answer_without_a_body_is_an_error(
     assert caught.value.status == int(status[:3])
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("fault", [Disconnect(times=2), Reset(times=2)], ids=repr)
 async def test_a_lost_connection_is_made_again(
     fault: Fault, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -410,6 +428,7 @@ async def test_a_lost_connection_is_made_again(
     assert (await fetch(omar_client, tmp_path)).path.read_bytes() == data(omar_server)
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("fault", [Disconnect(times=20), Reset(times=20)], ids=repr)
 async def test_a_connection_that_is_lost_again_and_again(
     fault: Fault, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -422,6 +441,7 @@ async def test_a_connection_that_is_lost_again_and_again(
     omar_server.clear()
 
 
+@pytest.mark.fault(41, 42)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -450,6 +470,7 @@ async def test_what_is_not_http_is_a_transport_error(
     omar_server.clear()  # a transport may make a pooled connection anew by itself
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize("framing", FRAMINGS)
 async def test_a_body_that_is_too_large(
     framing: FramingKind, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
@@ -465,6 +486,7 @@ async def test_a_body_that_is_too_large(
         await fetch(client, tmp_path)
 
 
+@pytest.mark.fault(43, 44)
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "identity, br", "x-unknown"])
 async def test_an_encoded_answer_is_refused(
     coding: str, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -478,6 +500,7 @@ async def test_an_encoded_answer_is_refused(
     assert {record.header("Accept-Encoding") for record in omar_server.requests} == {"identity"}
 
 
+@pytest.mark.fault(6, 7, 8, 37, 39, 46)
 @pytest.mark.parametrize("old", [False, True], ids=["absent", "old file"])
 @pytest.mark.parametrize(
     "fault",

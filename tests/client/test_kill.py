@@ -97,6 +97,7 @@ async def kill_some(scene: Scene, kills: int, chance: random.Random) -> int:
     return unfinished
 
 
+@pytest.mark.fault(72)
 async def test_a_range_that_is_killed_and_run_again(
     omar_authority: Authority, tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

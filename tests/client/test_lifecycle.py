@@ -106,6 +106,7 @@ async def frozen(environment: Environment) -> AsyncIterator[tuple[Environment, C
         await asyncio.gather(*relays, return_exceptions=True)
 
 
+@pytest.mark.fault(31)
 async def test_closing_does_not_wait_for_mute_peers(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
@@ -277,6 +278,7 @@ async def test_a_client_works_without_async_with(
         await client.aclose()
 
 
+@pytest.mark.fault(75)
 async def test_a_client_belongs_to_one_loop(omar_config: OmarConfig, tmp_path: Path) -> None:
     """Another event loop gets a `UsageError` and no half-broken socket."""
     async with OmarClient(omar_config) as client:

@@ -61,6 +61,7 @@ PERHAPS = CertificateRejectedError("perhaps", side="client", certain=False, hint
 METERS = [Meter(str(number)) for number in range(1001, 1061)]
 
 
+@pytest.mark.fault(9, 10, 38, 39, 46)
 @pytest.mark.parametrize(
     ("error", "attempts"),
     [

@@ -79,6 +79,7 @@ async def test_fifty_downloads_share_one_login(
     assert sent(omar_server, "login") == 1
 
 
+@pytest.mark.fault(51)
 async def test_a_session_that_dies_under_fifty_downloads_is_renewed_once(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ async def test_a_late_login_page_of_an_old_session_is_no_news(
     assert sent(omar_server, "download") == 4
 
 
+@pytest.mark.fault(49, 54)
 @pytest.mark.clause("SUB 1.2.2", "DL 1.2.2", "SUB 3.1.1.1", "SUB 3.1.1.2")
 @pytest.mark.parametrize("mode", CookieMode)
 async def test_the_first_cookie_goes_to_both_origins(
@@ -129,6 +131,7 @@ async def test_the_first_cookie_goes_to_both_origins(
         assert {record.door.value for record in server.requests} == {"upload", "download"}
 
 
+@pytest.mark.fault(49, 54)
 @pytest.mark.clause("SUB 3.1.1.1")
 @pytest.mark.parametrize(
     ("style", "line", "header"),
@@ -150,6 +153,7 @@ async def test_the_cookie_style_can_be_forced(
     assert cookies(omar_server, "download") == [header]
 
 
+@pytest.mark.fault(32, 35)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -178,6 +182,7 @@ async def test_a_login_page_in_place_of_data_is_mended(
     assert first != second
 
 
+@pytest.mark.fault(52)
 @pytest.mark.parametrize("second", [LoginPage(), Redirect("/fr_top.jsp"), ExpireSession()], ids=repr)
 @pytest.mark.parametrize("first", [LoginPage(), Redirect("https://localhost/fr_top.jsp;x=1")], ids=repr)
 async def test_a_login_page_after_a_fresh_login_is_an_error(
@@ -190,6 +195,7 @@ async def test_a_login_page_after_a_fresh_login_is_an_error(
     assert [record.kind for record in omar_server.requests] == ["login", "download", "login", "download"]
 
 
+@pytest.mark.fault(32, 34)
 @pytest.mark.parametrize(
     ("location", "status"),
     [
@@ -222,6 +228,7 @@ async def test_a_redirect_to_nowhere_is_an_error(
         await fetch(omar_client, tmp_path)
 
 
+@pytest.mark.fault(35)
 async def test_an_unknown_page_is_tried_again_once_in_a_session(
     omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
 ) -> None:
@@ -349,6 +356,7 @@ async def test_a_login_that_nobody_waits_for_any_more_is_kept(
     assert sent(omar_server, "login") == 1
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("fault", [Status(503, on="login", times=2), Disconnect(on="login")], ids=repr)
 async def test_a_failed_login_is_repeated(
     fault: Fault, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -371,6 +379,7 @@ async def test_the_repeats_of_a_login_are_not_multiplied(
     assert [record.kind for record in omar_server.requests] == ["login"] * 3
 
 
+@pytest.mark.fault(36, 50, 55, 57)
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [

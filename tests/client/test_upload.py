@@ -31,6 +31,7 @@ from aiomar import (
     SubmissionRejectedError,
     Timeouts,
     UnexpectedRedirectError,
+    UploadBlockedError,
     UploadLimits,
 )
 from aiomar.testing import (
@@ -83,12 +84,12 @@ async def test_a_file_is_sent_and_its_receipt_read(
     assert (got.size, got.sha256) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
     assert before - dt.timedelta(seconds=1) <= got.submitted_at <= dt.datetime.now(dt.UTC)
     assert got.submitted_at.tzinfo is dt.UTC
-    assert got.ledger_id is None
+    assert got.ledger_id is not None
     record = omar_server.requests[-1]
     assert (record.method, record.target, record.door.value) == ("POST", "/uploadProcess.jsp", "upload")
     assert record.header("Expect") is None
     assert record.header("Transfer-Encoding") is None
-    assert (await omar_client.upload(source)).file_id == "528528"
+    assert (await omar_client.upload(source, resend=True)).file_id == "528528"
 
 
 @pytest.mark.clause("SUB 3.2.2")
@@ -120,6 +121,7 @@ async def test_a_name_is_sent_exactly_as_it_is(
     assert got.source_name == name
 
 
+@pytest.mark.fault(77)
 @pytest.mark.clause("SUB 3.2.2")
 @pytest.mark.parametrize(
     ("name", "rule"),
@@ -150,6 +152,7 @@ async def test_a_name_that_breaks_a_rule(
     assert not omar_server.requests
 
 
+@pytest.mark.fault(77)
 @pytest.mark.clause("SUB 3.2.2")
 @pytest.mark.parametrize(("size", "good"), [(0, False), (1, True), (511_999, True), (512_000, False), (600_000, False)])
 async def test_a_size_keeps_to_the_limit(
@@ -225,6 +228,7 @@ async def test_a_link_to_a_file_is_a_file(source: Path, tmp_path: Path, omar_cli
     assert (await omar_client.upload(str(link))).source_name == "link.csv"
 
 
+@pytest.mark.fault(5)
 @pytest.mark.clause("SUB 3.2.2")
 async def test_one_upload_is_in_flight_at_a_time(
     source: Path, omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
@@ -232,7 +236,7 @@ async def test_one_upload_is_in_flight_at_a_time(
     """Many tasks send one file after the other, each on a connection of its own, while downloads go on."""
     names = [f"file{number}.csv" for number in range(12)]
     await asyncio.gather(
-        *(omar_client.upload(source, name=name) for name in names),
+        *(omar_client.upload(source, name=name, resend=True) for name in names),
         *(fetch(omar_client, tmp_path, name=name) for name in names),
     )
     assert omar_server.max_concurrent_uploads == 1
@@ -240,6 +244,7 @@ async def test_one_upload_is_in_flight_at_a_time(
     assert omar_server.connections.upload == 13  # one of them for the login
 
 
+@pytest.mark.fault(53)
 @pytest.mark.clause("SUB 3.1.1.2")
 @pytest.mark.parametrize("fault", [ExpireSession(on="upload")], ids=repr)
 async def test_a_session_that_ended_before_an_upload(
@@ -254,6 +259,7 @@ async def test_a_session_that_ended_before_an_upload(
     assert len(omar_server.uploads) == 1
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize("fault", [LoginPage(on="upload"), Redirect("/x/fr_top.jsp;j=1", 307, on="upload")], ids=repr)
 async def test_a_login_page_with_another_cookie_after_it(
     fault: Fault, source: Path, omar_server: OmarServer, omar_client: OmarClient
@@ -264,6 +270,7 @@ async def test_a_login_page_with_another_cookie_after_it(
     assert sent(omar_server, "upload") == 2
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize("fault", [LoginPage(on="upload"), Redirect(on="upload")], ids=repr)
 async def test_a_login_page_although_the_session_lives(
     fault: Fault, source: Path, omar_authority: Authority, omar_config: OmarConfig
@@ -279,6 +286,7 @@ async def test_a_login_page_although_the_session_lives(
         assert [record.kind for record in server.requests] == ["login", "upload", "login"]
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize("second", [LoginPage(on="upload"), Redirect(on="upload")], ids=repr)
 async def test_never_a_third_time(
     second: Fault, source: Path, omar_server: OmarServer, omar_client: OmarClient
@@ -303,6 +311,7 @@ async def test_a_failed_login_after_a_login_page_is_no_unknown_outcome(
     assert sent(omar_server, "upload") == 1
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize(
     "page",
     [
@@ -351,6 +360,7 @@ UNKNOWN_OUTCOMES = [
 ]
 
 
+@pytest.mark.fault(4, 33, 38, 39, 59, 61, 63, 64)
 @pytest.mark.parametrize("fault", UNKNOWN_OUTCOMES, ids=lambda fault: repr(fault)[:90])
 async def test_an_answer_that_does_not_say_what_happened(
     fault: Fault, source: Path, omar_server: OmarServer, omar_config: OmarConfig
@@ -370,13 +380,18 @@ async def test_an_answer_that_does_not_say_what_happened(
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
         }
         assert error.phase in {"request", "response", "page"}
-        assert error.ledger_id is None
+        assert error.ledger_id is not None
+        assert error.ledger_id in str(error)
         assert "test5.csv" in str(error)
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
         assert (str(copy), copy.facts, copy.phase) == (str(error), error.facts, error.phase)
         assert sent(omar_server, "upload") == 1
         assert sent(omar_server, "login") == 1
-        assert (await client.upload(source)).source_name == "test5.csv"  # the client goes on
+        with pytest.raises(UploadBlockedError) as blocked:
+            await client.upload(source, name="other.csv")
+        assert blocked.value.ledger_id == error.ledger_id
+        assert sent(omar_server, "upload") == 1
+        assert (await client.upload(source, resend=True)).source_name == "test5.csv"  # the client goes on
 
 
 async def test_the_operations_deadline_after_the_first_byte(
@@ -396,14 +411,16 @@ async def test_what_nobody_thought_of_after_the_first_byte(
 ) -> None:
     """Even a mistake in the program does not make an unknown outcome look like a failure."""
     await omar_client.login()
-    parts = omar_client._ready()
-    readings = [1.0, 0.0]  # when it is sent, and when its answer is read
-    parts.uploader = attrs.evolve(parts.uploader, wall_clock=lambda: 1 / readings.pop(0))
+    uploader = omar_client._ready().uploader
+    readings = [0.0, 1.0, 1.0]  # when its answer is read, and when it ended
+    courier = attrs.evolve(uploader.courier, wall_clock=lambda: 1 / readings.pop(0))
+    omar_client._ready().uploader = attrs.evolve(uploader, courier=courier)
     with pytest.raises(OutcomeUnknownError, match="ZeroDivisionError"):
         await omar_client.upload(source)
     assert sent(omar_server, "upload") == 1
 
 
+@pytest.mark.fault(58, 78)
 @pytest.mark.clause("SUB 3.3.2")
 @pytest.mark.parametrize("status", [200, 400, 500, 302])
 async def test_a_refusal_is_read_whatever_the_status(
@@ -433,6 +450,7 @@ async def test_a_receipt_is_read_whatever_the_status(
     assert sent(omar_server, "upload") == 1
 
 
+@pytest.mark.fault(36, 37, 38)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 429])
 async def test_a_4xx_means_not_taken(
     status: int, source: Path, omar_server: OmarServer, omar_client: OmarClient
@@ -445,6 +463,7 @@ async def test_a_4xx_means_not_taken(
     assert sent(omar_server, "upload") == 1
 
 
+@pytest.mark.fault(62)
 @pytest.mark.clause("SUB 3.3.1")
 @pytest.mark.parametrize(
     "page",
@@ -462,6 +481,7 @@ async def test_a_receipt_for_something_else(
     assert sent(omar_server, "upload") == 1
 
 
+@pytest.mark.fault(2)
 async def test_nobody_listens(source: Path, omar_config: OmarConfig) -> None:
     """Before a byte could leave a failure is the ordinary one."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -472,6 +492,7 @@ async def test_nobody_listens(source: Path, omar_config: OmarConfig) -> None:
             await client.upload(source)
 
 
+@pytest.mark.fault(2)
 async def test_the_server_goes_away_after_the_login(
     source: Path, omar_authority: Authority, omar_config: OmarConfig
 ) -> None:
@@ -525,7 +546,9 @@ async def test_a_cancelled_upload_says_that_it_may_have_arrived(
     await asyncio.wait([task])
     assert task.cancelled()
     assert [re.search("may have been taken", note) is not None for note in notes] == [True]
-    assert (await omar_client.upload(source)).source_name == "test5.csv"
+    with pytest.raises(UploadBlockedError, match="nobody knows"):
+        await omar_client.upload(source)
+    assert (await omar_client.upload(source, resend=True)).source_name == "test5.csv"
 
 
 async def test_an_upload_that_is_cancelled_in_the_queue(
@@ -543,7 +566,7 @@ async def test_an_upload_that_is_cancelled_in_the_queue(
     await asyncio.wait([first, second])
     assert first.cancelled()
     assert second.cancelled()
-    await omar_client.upload(source, name="third.csv")
+    await omar_client.upload(source, name="third.csv", resend=True)
     assert [upload.name for upload in omar_server.uploads] == ["test5.csv", "third.csv"]
 
 

@@ -124,7 +124,8 @@ async def test_an_unknown_outcome_stops_the_rest(
 ) -> None:
     """With either way of reporting, nothing more is sent after a file of which nobody knows what became."""
     first, second, third = files(sources)
-    await omar_client.upload(first, name="before.csv")
+    (sources.parent / "before.csv").write_bytes(b"before\r\n")
+    await omar_client.upload(sources.parent / "before.csv")
     omar_server.script(fault)
     if errors == "collect":
         report = await omar_client.upload_all([first, second, third], errors="collect")
@@ -143,7 +144,8 @@ async def test_a_dead_session_between_two_files(
 ) -> None:
     """Each file has its own second chance after a login page."""
     omar_server.script(LoginPage(on="upload"))
-    await omar_client.upload(files(sources)[0], name="before.csv")
+    (sources.parent / "before.csv").write_bytes(b"before\r\n")
+    await omar_client.upload(sources.parent / "before.csv")
     omar_server.expire_sessions()
     report = await omar_client.upload_all(files(sources))
     assert len(report.receipts) == 3

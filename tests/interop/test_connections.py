@@ -138,6 +138,7 @@ async def test_what_a_trace_says(make: Make, server_context: ssl.SSLContext) -> 
         await transport.aclose()
 
 
+@pytest.mark.fault(5)
 async def test_own_connection(make: Make, server_context: ssl.SSLContext) -> None:
     """A request that wants a connection of its own gets a new one, which nobody uses afterwards."""
     async with RawSite(server_context, whole(BODY)) as site:
@@ -152,6 +153,7 @@ async def test_own_connection(make: Make, server_context: ssl.SSLContext) -> Non
         await transport.aclose()
 
 
+@pytest.mark.fault(5)
 async def test_dead_idle_connection(make: Make, server_context: ssl.SSLContext) -> None:
     """A GET on an idle connection that turns out to be dead is sent once more, on a new one, and not a third time."""
     async with RawSite(server_context, whole(BODY), SILENT_END, whole(BODY), SILENT_END) as site:
@@ -165,6 +167,7 @@ async def test_dead_idle_connection(make: Make, server_context: ssl.SSLContext) 
         await transport.aclose()
 
 
+@pytest.mark.fault(5)
 async def test_many_dead_idle_connections(make: Make, server_context: ssl.SSLContext) -> None:
     """However many idle connections are dead, a GET is sent twice at most, and the second time on a new one."""
     async with RawSite(server_context, *[whole(BODY)] * 4, SILENT_END, whole(BODY)) as site:
@@ -175,6 +178,7 @@ async def test_many_dead_idle_connections(make: Make, server_context: ssl.SSLCon
         await transport.aclose()
 
 
+@pytest.mark.fault(5)
 async def test_connection_that_dies_in_an_answer(make: Make, server_context: ssl.SSLContext) -> None:
     """Once a byte of an answer has come, an idle connection was not dead, and nothing is sent again."""
     async with RawSite(server_context, whole(BODY), Answer(b"HTTP/1.1 2"), whole(BODY)) as site:
@@ -197,6 +201,7 @@ async def test_connection_that_dies_after_1xx(wiring: Wiring, server_context: ss
         await transport.aclose()
 
 
+@pytest.mark.fault(5)
 async def test_post_on_a_dead_connection(make: Make, server_context: ssl.SSLContext) -> None:
     """A POST is never sent twice, whatever its connection was."""
     async with RawSite(server_context, whole(BODY), SILENT_END, whole(BODY)) as site:
@@ -260,6 +265,7 @@ async def test_closed_by_the_answer(make: Make, server_context: ssl.SSLContext) 
         await transport.aclose()
 
 
+@pytest.mark.fault(1, 3)
 async def test_name_that_is_looked_up_for_ever(make: Make) -> None:
     """A look-up that hangs runs into the deadline of connecting, for each who waits for it, and closing does not."""
     transport = make(resolver=Nowhere(), timeouts=Timeouts(connect=0.05))
@@ -302,6 +308,7 @@ def connected(client: ssl.SSLContext, server: ssl.SSLContext, said: bytes) -> ss
     return mine
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize(("headers", "rest"), [((), BODY), ((("Content-Length", "0"),), b"")], ids=["close", "length"])
 async def test_bytes_that_the_loop_left_behind(
     wiring: Wiring, server_context: ssl.SSLContext, headers: tuple[tuple[str, str], ...], rest: bytes

@@ -154,6 +154,7 @@ async def test_static_bodies(
     assert (big.size, big.sha256) == (len(BIG), hashlib.sha256(BIG).hexdigest())
 
 
+@pytest.mark.fault(16, 17)
 @pytest.mark.clause("SUB 1.2.3", "DL 1.2.3")
 @pytest.mark.parametrize("who", ["stranger", "expired"])
 @pytest.mark.parametrize("version", VERSIONS)
@@ -216,6 +217,7 @@ async def test_expired_session_through_nginx(client: OmarClient, behind: OmarSer
     assert behind.logins == 2
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(("fault", "status"), [(Disconnect(), 502), (Stall(after=None), 504)], ids=["502", "504"])
 async def test_bad_gateway_for_a_download(
     hasty: OmarClient, behind: OmarServer, tmp_path: Path, fault: Fault, status: int
@@ -236,6 +238,7 @@ async def test_bad_gateway_for_a_download(
     assert saved_names(tmp_path) == [saved.path.name]
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(
     ("fault", "status"), [(DropAnswer(), 502), (Stall(on="upload", after=None), 504)], ids=["502", "504"]
 )

@@ -145,6 +145,7 @@ async def test_good_answer(
     assert saved.completeness == completeness
 
 
+@pytest.mark.fault(6, 7, 8, 41, 42, 43, 45, 46, 47)
 @pytest.mark.parametrize(("wire", "error"), BAD.values(), ids=BAD.keys())
 async def test_bad_answer(
     config_of: Callable[[Port], OmarConfig],
@@ -167,6 +168,7 @@ async def test_bad_answer(
     assert saved_names(tmp_path) == []
 
 
+@pytest.mark.fault(41, 42, 47)
 @pytest.mark.parametrize("wire", [wire for wire, _ in BAD.values()], ids=BAD.keys())
 async def test_bad_login(configure: Callable[..., OmarConfig], server_context: ssl.SSLContext, wire: bytes) -> None:
     """A login that is answered like this fails with an error of the tree, after as many tries as the policy allows."""
@@ -176,6 +178,7 @@ async def test_bad_login(configure: Callable[..., OmarConfig], server_context: s
         assert 1 <= len(site.targets) <= 3
 
 
+@pytest.mark.fault(9, 11)
 @pytest.mark.parametrize(("wire", "phase"), STALLS.values(), ids=STALLS.keys())
 async def test_stall(
     config_of: Callable[[Port], OmarConfig], server_context: ssl.SSLContext, tmp_path: Path, wire: bytes, phase: str
@@ -219,6 +222,7 @@ async def test_answer_in_one_piece_with_another(
         assert site.data_requests == 2
 
 
+@pytest.mark.fault(16, 17)
 async def test_client_without_a_certificate(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext
 ) -> None:

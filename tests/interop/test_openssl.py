@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from aiomar import (
     CertificateRejectedError,
@@ -31,31 +27,14 @@ from aiomar import (
     TimeType,
     Trust,
 )
-from tests.support.clients import CSV, DAY, TARGET, download, saved_names
+from tests.support.clients import CSV, DAY, download, saved_names
 from tests.support.openssl import SServer, s_server
-from tests.support.pki import DAY as ONE_DAY
-from tests.support.pki import Credential, pki
+from tests.support.pki import pki
+from tests.support.tls import REFUSED, REFUSED_SERVERS, site
 
 pytestmark = pytest.mark.interop
 
 VERSIONS = ["-tls1_2", "-tls1_3"]
-LOGIN = b"HTTP/1.0 200 OK\r\nSet-Cookie: S=1\r\n\r\nwelcome"
-
-
-@contextmanager
-def site(directory: Path, *options: str, server: Credential | None = None) -> Iterator[SServer]:
-    """Run a server that demands a client certificate, logs in and has the file that `download` asks for."""
-    (directory / "fr_top.jsp").write_bytes(LOGIN)
-    (directory / TARGET.removeprefix("/")).write_bytes(
-        b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(CSV), CSV)
-    )
-    files = (server or pki().server).save(directory, "server")
-    with s_server(
-        *("-cert", files.certificate, "-key", files.key, "-CAfile", pki().save_root(directory)),
-        *("-Verify", "3", "-verify_return_error", "-HTTP", "-msg", *options),
-        cwd=directory,
-    ) as running:
-        yield running
 
 
 async def handshakes(server: SServer, config: OmarConfig) -> int:
@@ -66,31 +45,8 @@ async def handshakes(server: SServer, config: OmarConfig) -> int:
     return server.output.count("ClientHello") - 1
 
 
-def for_servers_only() -> Credential:
-    """Issue a certificate whose purpose is another one."""
-    issuer, client = pki().intermediate, pki().client
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(client.certificate.subject)
-        .issuer_name(issuer.certificate.subject)
-        .public_key(client.key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(client.certificate.not_valid_before_utc)
-        .not_valid_after(client.certificate.not_valid_after_utc)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    )
-    return Credential(builder.sign(issuer.key, SHA256()), client.key, (issuer.certificate,))
-
-
-REFUSED: dict[str, Callable[[], Credential]] = {
-    "unknown authority": lambda: pki().stranger,
-    "expired": lambda: pki().expired,
-    "wrong purpose": for_servers_only,
-    "without its intermediate": lambda: Credential(pki().client.certificate, pki().client.key),
-}
-
-
 @pytest.mark.clause("SUB 1.2.3", "DL 1.2.3")
+@pytest.mark.fault(16, 17)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("who", REFUSED)
 async def test_refused_client(configure: Callable[..., OmarConfig], tmp_path: Path, who: str, version: str) -> None:
@@ -132,15 +88,8 @@ async def test_accepted_client(configure: Callable[..., OmarConfig], tmp_path: P
     assert saved.path.read_bytes() == CSV
 
 
-REFUSED_SERVERS: dict[str, Callable[[], Credential]] = {
-    "name": lambda: pki().named_server,
-    "authority": lambda: pki().other_root.issue("localhost"),
-    "expired": lambda: pki().root.issue("localhost", starts=-2 * ONE_DAY, ends=-ONE_DAY),
-    "not yet valid": lambda: pki().root.issue("localhost", starts=ONE_DAY),
-}
-
-
 @pytest.mark.clause("SUB 1.2.1", "DL 1.2.1")
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("what", REFUSED_SERVERS)
 async def test_refused_server(configure: Callable[..., OmarConfig], tmp_path: Path, what: str, version: str) -> None:
@@ -172,6 +121,7 @@ OLD = {
 
 
 @pytest.mark.clause("SUB 1.2.1", "DL 1.2.1")
+@pytest.mark.fault(22, 23)
 @pytest.mark.parametrize(("legacy", "options"), OLD.values(), ids=OLD.keys())
 async def test_old_server(
     configure: Callable[..., OmarConfig], ca_file: Path, tmp_path: Path, legacy: LegacyTls, options: tuple[str, ...]
@@ -187,6 +137,7 @@ async def test_old_server(
         assert await handshakes(server, conceded) == 1
 
 
+@pytest.mark.fault(19, 20)
 @pytest.mark.parametrize(("version", "ask"), [("-tls1_2", "R"), ("-tls1_3", "c")], ids=["renegotiation", "1.3"])
 async def test_certificate_asked_for_later(
     configure: Callable[..., OmarConfig], tmp_path: Path, version: str, ask: str

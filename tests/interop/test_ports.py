@@ -51,6 +51,7 @@ async def test_another_protocol(configure: Callable[..., OmarConfig]) -> None:
         assert port.connections == 3
 
 
+@pytest.mark.fault(3, 31)
 async def test_silence(configure: Callable[..., OmarConfig]) -> None:
     """A port that accepts and says nothing runs into the deadline of connecting, and closing does not wait for it."""
     config = attrs.evolve(configure("https://localhost:1"), timeouts=Timeouts(connect=0.05))
@@ -63,6 +64,7 @@ async def test_silence(configure: Callable[..., OmarConfig]) -> None:
     assert caught.value.phase == "connect"
 
 
+@pytest.mark.fault(2)
 async def test_closed_port(configure: Callable[..., OmarConfig], tmp_path: Path) -> None:
     """A port that nobody listens on is a ConnectError, for an upload too: nothing was sent."""
     source = tmp_path / "a.csv"
@@ -76,6 +78,7 @@ async def test_closed_port(configure: Callable[..., OmarConfig], tmp_path: Path)
             await client.upload(source)
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("host", ["omar.invalid", f"{'x' * 63}.{'y' * 63}.invalid"])
 async def test_unknown_name(configure: Callable[..., OmarConfig], host: str) -> None:
     """A name that does not exist is a ConnectError that says so."""
@@ -85,6 +88,7 @@ async def test_unknown_name(configure: Callable[..., OmarConfig], host: str) -> 
             await client.login()
 
 
+@pytest.mark.fault(4, 42)
 async def test_disconnect_after_an_answer(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext, tmp_path: Path
 ) -> None:
@@ -100,6 +104,7 @@ async def test_disconnect_after_an_answer(
     assert saved_names(tmp_path) == []
 
 
+@pytest.mark.fault(2, 5)
 async def test_server_that_goes_away(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext, tmp_path: Path
 ) -> None:
@@ -117,6 +122,7 @@ async def test_server_that_goes_away(
             await client.upload(source)
 
 
+@pytest.mark.fault(4)
 async def test_server_that_goes_away_in_an_upload(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ async def test_everything_goes_through_the_proxy(
     assert omar_server.uploads[0].file_id == receipt.file_id
 
 
+@pytest.mark.fault(14)
 async def test_variables_of_the_environment_are_ignored(
     omar_config: OmarConfig, monkeypatch: pytest.MonkeyPatch, forbidden: Port
 ) -> None:
@@ -153,6 +154,7 @@ async def test_refused_certificate_behind_a_proxy(newest: ssl.TLSVersion) -> Non
         assert proxy.connections <= 2
 
 
+@pytest.mark.fault(15)
 async def test_wrong_server_behind_a_proxy(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext
 ) -> None:

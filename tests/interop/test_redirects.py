@@ -33,6 +33,7 @@ async def elsewhere() -> AsyncIterator[Port]:
         assert port.connections == 0
 
 
+@pytest.mark.fault(32, 33, 34)
 @pytest.mark.parametrize(("status", "place"), AWAY)
 async def test_redirects_are_not_followed(  # noqa: PLR0917 - four fixtures, two facts
     configure: Callable[..., OmarConfig],
@@ -61,6 +62,7 @@ async def test_redirects_are_not_followed(  # noqa: PLR0917 - four fixtures, two
     assert saved_names(tmp_path) == []
 
 
+@pytest.mark.fault(32, 34)
 @pytest.mark.parametrize("status", STATUSES)
 async def test_login_page_elsewhere(
     configure: Callable[..., OmarConfig], server_context: ssl.SSLContext, elsewhere: Port, tmp_path: Path, status: str

@@ -143,10 +143,11 @@ def test_cuts_of_csv_that_pass() -> None:
         b"one\ntwo\n",
         MDEF,
         MDEF + b"\n",
+        b"\x1f\x8b\x08\0,\n",
     ],
 )
 def test_csv_that_is_not_whole(body: bytes) -> None:
-    """No last line end, another number of columns, an open quote, text without a comma: nothing proves these whole."""
+    """No last line end, other columns, an open quote, no comma, no text at all: nothing proves these whole."""
     assert not _whole(FileFormat.CSV, body)
     assert not _whole(FileFormat.CSV, *_bytes(body))
 

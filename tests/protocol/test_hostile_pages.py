@@ -64,6 +64,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.fault(64)
 @pytest.mark.parametrize("page", BOMBS.values(), ids=BOMBS.keys())
 def test_a_bomb_is_read_and_is_nothing(page: bytes) -> None:
     """No bomb raises, takes longer than its length, or passes for a receipt."""
@@ -127,6 +128,7 @@ def test_no_page_with_a_word_of_a_receipt_is_a_login_page(page: bytes, words: by
     assert not read_upload_page(b"<p>" + words + b"</p>" + page, "x.csv").login
 
 
+@pytest.mark.fault(78)
 @given(st.text())
 def test_printable_is_printable_and_steady(raw: str) -> None:
     """Server words become one line of at most 500 printable ASCII characters; printing those again changes nothing."""

@@ -30,6 +30,7 @@ def test_names_up_to_40_characters(length: int) -> None:
     UploadLimits().check_name("a" * (length - 4) + ".csv")
 
 
+@pytest.mark.fault(77)
 @pytest.mark.clause("SUB 3.2.2")
 @pytest.mark.parametrize("length", [41, 42, 400])
 def test_names_beyond_40_characters(length: int) -> None:
@@ -45,6 +46,7 @@ def test_sizes_below_the_limit(size: int) -> None:
     UploadLimits().check_size("a.csv", size)
 
 
+@pytest.mark.fault(77)
 @pytest.mark.clause("SUB 3.2.2")
 @pytest.mark.parametrize("size", [0, 512_000, 512_001, 10**9])
 def test_sizes_at_and_beyond_the_limit(size: int) -> None:
@@ -72,6 +74,7 @@ def test_both_extensions_in_any_case(name: str) -> None:
     UploadLimits().check_name(name)
 
 
+@pytest.mark.fault(77)
 @pytest.mark.clause("SUB 3.2.2")
 @pytest.mark.parametrize("name", ["a", "a.txt", "acsv", "a.csv ", "a.csv.gz", "a.cs", "csv", ".", "a.csv."])
 def test_other_extensions(name: str) -> None:
@@ -85,6 +88,7 @@ def test_characters_that_are_sent_as_they_are(character: str) -> None:
     UploadLimits().check_name(f"a{character}b.csv")
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize("character", FORBIDDEN, ids=ascii)
 @pytest.mark.parametrize("name", ["a{}b.csv", "{}.csv", "a.csv{}"])
 def test_characters_that_cannot_be_sent(character: str, name: str) -> None:

@@ -125,6 +125,7 @@ def test_the_delimiter_is_not_in_the_content() -> None:
         assert part == ("datafile", "a.csv", content)
 
 
+@pytest.mark.fault(77)
 @pytest.mark.clause("SUB 3.2.2")
 def test_a_name_of_40_characters_is_40_characters_on_the_wire() -> None:
     """The name is counted as it is sent."""

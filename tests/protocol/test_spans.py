@@ -66,6 +66,7 @@ def test_good_days_per_file(days: int | None) -> None:
     check_days_per_file(days)
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize(
     ("start", "end"),
     [

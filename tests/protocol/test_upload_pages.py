@@ -50,6 +50,7 @@ def _said(page: UploadPage) -> tuple[ReceiptFacts | None, str | None, bool]:
     return page.receipt, page.reason, page.login
 
 
+@pytest.mark.fault(58, 59, 60, 63, 78)
 @pytest.mark.clause("SUB 3.3.1", "SUB 3.3.2")
 @every_sample
 def test_a_page_says_what_its_sample_expects(sample: Sample) -> None:
@@ -81,6 +82,7 @@ def test_trailing_rubbish_changes_no_receipt(sample: Sample, rubbish: bytes) -> 
     assert read_upload_page(sample.body + rubbish, sample.sent_name).receipt == sample.receipt
 
 
+@pytest.mark.fault(61)
 @pytest.mark.clause("SUB 3.3.1")
 @pytest.mark.parametrize(
     "sample",
@@ -97,6 +99,7 @@ def test_a_cut_page_never_says_something_else(sample: Sample) -> None:
         assert not page.login or sample.login, sample.body[:end][-60:]
 
 
+@pytest.mark.fault(78)
 @every_sample
 def test_what_is_told_is_printable_ascii(sample: Sample) -> None:
     """Nothing that a page says can harm a terminal or a log, and nothing is longer than 500 characters."""
@@ -117,6 +120,7 @@ def test_reading_twice_gives_the_same(sample: Sample) -> None:
     assert read_upload_page(sample.body, sample.sent_name) == first
 
 
+@pytest.mark.fault(61)
 def test_fragments_of_half_a_receipt_are_told() -> None:
     """What could be read of a receipt that is not whole is kept for people."""
     page = read_upload_page((SAMPLES / "cut-after-the-size" / "body.html").read_bytes(), "test5.csv")

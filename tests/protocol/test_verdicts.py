@@ -130,6 +130,7 @@ def test_a_busy_or_broken_server_may_recover(status: int) -> None:
     assert status_error(_head(status), now=NOW).retry_after is None
 
 
+@pytest.mark.fault(43, 44)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -150,6 +151,7 @@ def test_a_coding_was_not_asked_for(headers: tuple[tuple[str, str], ...]) -> Non
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -171,6 +173,7 @@ def test_retry_after(value: str, seconds: float) -> None:
     assert retry_after(value, now=NOW) == seconds
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize(
     "value",
     [
@@ -186,6 +189,7 @@ def test_a_retry_after_that_is_none(value: str | None) -> None:
     assert retry_after(value, now=NOW) is None
 
 
+@pytest.mark.fault(40)
 @given(st.one_of(st.text(), st.text("0123456789 -+:,.GMTSatNov")))
 def test_any_retry_after_is_seconds_or_nothing(value: str) -> None:
     """No text raises, and no wait is negative or endless."""

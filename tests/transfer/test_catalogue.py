@@ -506,6 +506,7 @@ def test_a_second_process_is_told(tmp_path: Path) -> None:
     assert last.endswith(": wait until it has ended, or choose another directory")
 
 
+@pytest.mark.fault(72)
 def test_a_killed_process_leaves_its_rows(tmp_path: Path) -> None:
     """What was recorded before a kill is there for readers, who leave no file behind, and for the next run."""
     done = other_process(
@@ -528,6 +529,7 @@ def test_a_killed_process_leaves_its_rows(tmp_path: Path) -> None:
     assert set(state(tmp_path)) == {"catalogue.sqlite3", "lock"}
 
 
+@pytest.mark.fault(65)
 def test_a_full_disk_is_an_error_and_harms_nothing(tmp_path: Path) -> None:
     """A batch that finds no room raises `DiskError` with the system's number; what was recorded before stays."""
     done = other_process(

@@ -74,6 +74,7 @@ def test_a_second_process_is_told_who_holds_it(path: Path) -> None:
             pass
 
 
+@pytest.mark.fault(72)
 def test_a_killed_holder_does_not_block(path: Path) -> None:
     """The kernel frees the lock of a process that was killed; the note that it left is replaced."""
     with holder(path) as process:
@@ -125,6 +126,7 @@ def test_many_threads_take_and_give_back(path: Path) -> None:
     assert is_free(path)
 
 
+@pytest.mark.fault(75)
 def test_a_forked_child_has_no_share(path: Path) -> None:
     """What a parent holds, its child does not: it is told so instead of working beside it."""
     code = f"""

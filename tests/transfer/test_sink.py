@@ -79,6 +79,7 @@ async def test_a_discarded_file_leaves_nothing(disk: Disk, tmp_path: Path, piece
     assert names(tmp_path) == ["file.dat"]
 
 
+@pytest.mark.fault(68)
 async def test_an_old_file_is_replaced_only_when_it_may_be(disk: Disk, tmp_path: Path) -> None:
     """With overwrite the new bytes stand there; without, a file that appeared in the meantime wins."""
     final = tmp_path / "file.dat"
@@ -117,6 +118,7 @@ async def test_many_files_are_published_in_groups(tmp_path: Path) -> None:
     assert sums == [hashlib.sha256(b"%d" % number).hexdigest() for number in range(50)]
 
 
+@pytest.mark.fault(74)
 @pytest.mark.parametrize("old", [None, b"old"], ids=["no old file", "an old file"])
 @pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES)
 async def test_a_cancelled_commit_is_undone(disk: Disk, tmp_path: Path, old: bytes | None, pieces: list[bytes]) -> None:
@@ -146,6 +148,7 @@ async def test_a_cancelled_commit_is_undone(disk: Disk, tmp_path: Path, old: byt
         final.unlink(missing_ok=True)
 
 
+@pytest.mark.fault(74)
 async def test_a_double_cancellation_still_waits_for_the_thread(tmp_path: Path) -> None:
     """A caller that is cancelled twice gets its error only after the thread is done."""
     threads = Threads(1)
@@ -176,6 +179,7 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.fault(65, 66)
 @pytest.mark.parametrize("pieces", [PIECES["small"], PIECES["many pieces"]], ids=["small", "large"])
 async def test_a_full_disk_is_a_disk_error(disk: Disk, tmp_path: Path, pieces: list[bytes]) -> None:
     """Writing beyond what the disk takes raises a DiskError with its number, and the old file stands."""
@@ -196,6 +200,7 @@ async def test_a_full_disk_is_a_disk_error(disk: Disk, tmp_path: Path, pieces: l
     assert names(tmp_path) == ["file.dat"]
 
 
+@pytest.mark.fault(65)
 async def test_a_directory_that_vanishes_is_a_disk_error(disk: Disk, tmp_path: Path) -> None:
     """Whoever removes the directory under a download makes it fail, not crash."""
     directory = tmp_path / "gone"
@@ -226,6 +231,7 @@ def test_a_publication_that_fails_to_sync_its_directory_is_undone(tmp_path: Path
     assert names(tmp_path) == ["file.dat"]
 
 
+@pytest.mark.fault(72)
 async def test_orphans_are_swept_once_they_are_old(disk: Disk, tmp_path: Path) -> None:
     """Part files of a killed process go after an hour; younger ones and other files stay."""
     old, young, other = beside(str(tmp_path / "a.dat")), beside(str(tmp_path / "b.dat")), str(tmp_path / ".x.part")
@@ -251,6 +257,7 @@ def symlink(path: Path) -> None:
     path.symlink_to(path.parent / "target")
 
 
+@pytest.mark.fault(68, 70)
 @pytest.mark.parametrize(
     ("make", "overwrite"),
     [(Path.touch, False), (symlink, True), (Path.mkdir, True), (lambda path: path.symlink_to("nowhere"), True)],
@@ -266,6 +273,7 @@ def test_a_final_path_that_may_not_be_replaced(
         check_final(str(final), overwrite=overwrite)
 
 
+@pytest.mark.fault(69)
 def test_a_final_path_is_held_by_one_download(tmp_path: Path) -> None:
     """A second download to the same path is refused until the first has let go."""
     path = str(tmp_path / "file.dat")
@@ -277,6 +285,7 @@ def test_a_final_path_is_held_by_one_download(tmp_path: Path) -> None:
     let_go(path)
 
 
+@pytest.mark.fault(67)
 def test_only_the_last_component_of_a_directory_is_made(tmp_path: Path) -> None:
     """A missing directory is made with 0700, a missing parent is an error, and looking makes nothing."""
     made = check_directory(tmp_path / "new", make=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aiomar._files import sync_file_system, tells_errors
 from aiomar.transfer._publish import Publication, Together, beside
-from aiomar.transfer._syncfs import sync_file_system, tells_errors
 
 
 @pytest.mark.parametrize(

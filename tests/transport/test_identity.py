@@ -95,6 +95,7 @@ def test_no_passphrase(tmp_path: Path, maker: str, passphrase: str | bytes | Cal
     assert ClientIdentity.from_pkcs12(content, passphrase).subject == "CN=Test Client"
 
 
+@pytest.mark.fault(28)
 @pytest.mark.parametrize(
     "passphrase", [PASSPHRASE, PASSPHRASE.encode(), lambda: PASSPHRASE], ids=["text", "bytes", "asked"]
 )
@@ -342,6 +343,7 @@ def _our_variables(traceback: TracebackType | None) -> str:
 
 
 @pytest.mark.clause("SUB 1.2.3", "DL 1.2.3")
+@pytest.mark.fault(18, 24, 25, 27, 28, 29, 30)
 @pytest.mark.parametrize(("kind", "load"), BAD.values(), ids=BAD.keys())
 def test_bad_input(tmp_path: Path, kind: str, load: Callable[[Path], ClientIdentity]) -> None:
     """Each bad input is an IdentityError of its kind that pickles and shows no passphrase, not even by its frames."""
@@ -373,6 +375,7 @@ def test_ed25519_is_not_weak(tmp_path: Path) -> None:
     assert _pem(tmp_path, strong.certificate_pem, strong.key_pem()).subject == "CN=Modern Client"
 
 
+@pytest.mark.fault(26)
 def test_old_cipher_and_wrong_passphrase_name_the_switch(tmp_path: Path) -> None:
     """The message for an RC2 file that does not open names the variable that may be to blame."""
     content = openssl_p12(tmp_path, PASSPHRASE, *P12_CIPHERS["rc2-40"])
@@ -408,6 +411,7 @@ except IdentityError as error:
 """
 
 
+@pytest.mark.fault(26)
 def test_old_cipher_switched_off_is_not_blamed_on_the_passphrase(tmp_path: Path) -> None:
     """With old ciphers switched off by the environment an RC2 file is a matter of format, and the text says why."""
     path = write(tmp_path / "old.p12", openssl_p12(tmp_path, PASSPHRASE, *P12_CIPHERS["rc2-40"]))
@@ -421,6 +425,7 @@ def test_old_cipher_switched_off_is_not_blamed_on_the_passphrase(tmp_path: Path)
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
 
 
+@pytest.mark.fault(29)
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 @pytest.mark.parametrize("traditional", [False, True], ids=["pkcs8", "traditional"])
 def test_never_a_prompt(tmp_path: Path, *, traditional: bool) -> None:
@@ -474,6 +479,7 @@ def test_days_left(before_end: dt.timedelta, days: int) -> None:
     assert identity.days_left(identity.not_after - before_end) == days
 
 
+@pytest.mark.fault(18)
 def test_validity_follows_the_clock() -> None:
     """A certificate that expires while the client runs is found at the next look, by the clock that was given."""
     client = pki().client

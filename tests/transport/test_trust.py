@@ -92,6 +92,7 @@ def test_without_its_intermediate_the_server_refuses(ca_file: Path, tmp_path: Pa
         talk(context, server.port)
 
 
+@pytest.mark.fault(19)
 def test_certificate_asked_for_later(identity: ClientIdentity, ca_file: Path, tmp_path: Path) -> None:
     """A server may ask for the certificate after the handshake (TLS 1.3)."""
     files = pki().server.save(tmp_path, "server")
@@ -114,6 +115,7 @@ def test_certificate_asked_for_later(identity: ClientIdentity, ca_file: Path, tm
             answer.result()
 
 
+@pytest.mark.fault(15)
 @pytest.mark.clause("SUB 2")
 def test_name_of_the_server(identity: ClientIdentity, ca_file: Path, tmp_path: Path) -> None:
     """A certificate for another name is refused, unless that name is the one that trust expects."""
@@ -127,6 +129,7 @@ def test_name_of_the_server(identity: ClientIdentity, ca_file: Path, tmp_path: P
         assert talk(context, server.port, trust.server_hostname)[1]
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("legacy", [None, LegacyTls(tls_1_0=True, security_level=0, unsafe_renegotiation=True)])
 def test_unknown_authority(identity: ClientIdentity, tmp_path: Path, legacy: LegacyTls | None) -> None:
     """A server of an authority that we do not know is refused, whatever is conceded to old servers."""
@@ -139,6 +142,7 @@ def test_unknown_authority(identity: ClientIdentity, tmp_path: Path, legacy: Leg
         talk(context, server.port)
 
 
+@pytest.mark.fault(15)
 def test_expired_server(identity: ClientIdentity, ca_file: Path, tmp_path: Path) -> None:
     """A server whose certificate has expired is refused."""
     expired = pki().root.issue("localhost", starts=-2 * DAY, ends=-DAY)
@@ -180,6 +184,7 @@ def rsa_server() -> Credential:
     return pki().root.issue("localhost", key=rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
 
+@pytest.mark.fault(22, 23)
 @pytest.mark.parametrize(("legacy", "options", "version"), OLD.values(), ids=OLD.keys())
 def test_old_server(  # noqa: PLR0917 - four fixtures, three facts
     identity: ClientIdentity,
@@ -209,6 +214,7 @@ ALL_TRUST = [
 ]
 
 
+@pytest.mark.fault(15, 19, 20, 23)
 @pytest.mark.clause("SUB 1.2.1", "DL 1.2.1")
 @pytest.mark.parametrize("trust", ALL_TRUST, ids=str)
 def test_always_verifies(identity: ClientIdentity, trust: Trust) -> None:
@@ -239,6 +245,7 @@ def test_minimum_version(identity: ClientIdentity, trust: Trust, minimum: ssl.TL
     assert build_context(identity, trust).minimum_version == minimum
 
 
+@pytest.mark.fault(22)
 def test_every_concession_is_logged(identity: ClientIdentity, caplog: pytest.LogCaptureFixture) -> None:
     """A context with concessions logs a warning each time; one without is silent."""
     with caplog.at_level(logging.WARNING, "aiomar.transport"):
@@ -296,6 +303,7 @@ def test_bad_ca_file(identity: ClientIdentity, tmp_path: Path, content: str | No
 # --- The key ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(24)
 def test_weak_key_at_the_default_level() -> None:
     """A weak key that was let in is refused by OpenSSL unless its level is lowered too."""
     weak = ClientIdentity.from_pkcs12(pki().weak.pkcs12(), allow_weak_key=True)
@@ -306,6 +314,7 @@ def test_weak_key_at_the_default_level() -> None:
     build_context(weak, Trust(legacy=LegacyTls(security_level=1)))
 
 
+@pytest.mark.fault(30)
 def test_key_of_another() -> None:
     """A key that does not belong to the certificate is named as such, also when only OpenSSL finds it."""
     pair = ClientIdentity(pki().stranger.key, [pki().client.certificate])

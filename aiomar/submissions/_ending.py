@@ -1,0 +1,76 @@
+"""How an upload ended, as the ledger writes it down: one table from what came out to a state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+from aiomar.errors import (
+    OmarError,
+    OutcomeUnknownError,
+    ReceiptMismatchError,
+    SubmissionRejectedError,
+)
+from aiomar.protocol import printable, read_upload_page
+from aiomar.submissions._judge import Submission, receipt_facts
+from aiomar.submissions._records import SubmissionState
+
+_LONGEST_REASON = 500
+
+
+@attrs.frozen
+class Ending:
+    """What became of a submission.
+
+    Args:
+        state: in a word.
+        file_id: that the server gave, where it took the file.
+        saved_name: the name under which the server keeps it.
+        reason: why it was not taken, or why nobody knows.
+        phase: how far an exchange of unknown outcome had come.
+        facts: what else is known.
+    """
+
+    state: SubmissionState
+    file_id: str | None = None
+    saved_name: str | None = None
+    reason: str | None = None
+    phase: str | None = None
+    facts: Mapping[str, object] = attrs.field(factory=lambda: MappingProxyType({}))
+
+
+def ending_of(error: BaseException, *, judged: bool) -> Ending:
+    """Say what an upload that ended with this error has come to.
+
+    Args:
+        error: what is going to be raised.
+        judged: whether it is what the server's answer says.
+    """
+    if isinstance(error, OutcomeUnknownError):
+        return Ending(
+            SubmissionState.UNKNOWN, reason=_bounded(error.facts.get("cause")), phase=error.phase, facts=error.facts
+        )
+    if isinstance(error, ReceiptMismatchError):
+        # Something was taken.  Its file id stays among the facts: nobody knows that it is this file's.
+        return Ending(SubmissionState.UNKNOWN, reason=_bounded(error), phase="page", facts=error.facts)
+    if isinstance(error, SubmissionRejectedError):
+        return Ending(SubmissionState.REJECTED, reason=_bounded(error.reason))
+    if judged:
+        return Ending(SubmissionState.REJECTED, reason=_bounded(error))
+    if isinstance(error, asyncio.CancelledError):
+        return Ending(SubmissionState.NOT_SENT, reason="it was given up before anything was sent")
+    return Ending(
+        SubmissionState.NOT_SENT, reason=_bounded(error) if isinstance(error, OmarError) else type(error).__name__
+    )
+
+
+def fragments_of(page: bytes, submission: Submission) -> dict[str, object]:
+    """Give what can be read of a receipt in the beginning of a page; its last word may be cut."""
+    return receipt_facts(read_upload_page(page, submission.name)) if page else {}
+
+
+def _bounded(words: object) -> str:
+    return printable(str(words), _LONGEST_REASON)

@@ -1,0 +1,122 @@
+"""Where data files come from, and what is there instead of one."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pytest
+
+from aiomar import DiskError, FormatError, OmarError, UsageError
+from aiomar.formats import Source, read_csv_lines, read_csv_rows, read_mdef
+from tests.support.mdef import Channel, day, meter, whole
+
+MDEF = whole(meter(b"1001", Channel(slots=day())))
+CSV = b"a,b\r\n1,2\r\n"
+READERS: list[tuple[Callable[[Source], Iterable[object]], bytes]] = [
+    (read_mdef, MDEF),
+    (read_csv_rows, CSV),
+    (read_csv_lines, CSV),
+]
+both = pytest.mark.parametrize(("read", "content"), READERS, ids=["mdef", "rows", "lines"])
+
+
+def _error(read: Callable[[Source], Iterable[object]], source: Source) -> OmarError:
+    with pytest.raises(OmarError) as caught:
+        list(read(source))
+    return caught.value
+
+
+@both
+def test_path_bytes_and_file_are_the_same(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """A path as text too; a file is read from where it stands, and stays open."""
+    path = tmp_path / "x.dat"
+    path.write_bytes(content)
+    expected = list(read(content))
+    assert expected
+    assert list(read(path)) == list(read(str(path))) == expected
+    with path.open("rb") as file:
+        assert list(read(file)) == expected
+        assert not file.closed
+    buffer = io.BytesIO(b"before" + content)
+    buffer.seek(6)
+    assert list(read(buffer)) == expected
+
+
+@both
+def test_what_is_no_file_is_a_format_error(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """A directory, a loop of links, a pipe, nothing at all, and a name that cannot be: each names the path."""
+    loop = tmp_path / "loop.dat"
+    loop.symlink_to(loop)
+    pipe = tmp_path / "pipe.dat"
+    os.mkfifo(pipe)
+    for path in (tmp_path, loop, pipe, tmp_path / "missing.dat", tmp_path / "a\0b.dat"):
+        error = _error(read, path)
+        assert isinstance(error, FormatError)
+        assert error.where == str(path)
+        assert str(error).startswith(str(path))
+
+
+@both
+def test_two_sparse_gigabytes_are_refused_at_once(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """The first of its records or lines is none."""
+    path = tmp_path / "sparse.dat"
+    with path.open("wb") as file:
+        file.truncate(2 << 30)
+    error = _error(read, path)
+    assert isinstance(error, FormatError)
+    assert str(path) in error.where
+
+
+@both
+def test_a_page_saved_as_data_is_named_one(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """What a browser would show is neither MDEF nor CSV, whatever its name is."""
+    path = tmp_path / "x.dat"
+    path.write_bytes(b"\r\n <HTML><BODY>No data, sorry</BODY></HTML>\r\n")
+    assert "page" in str(_error(read, path))
+
+
+class _Broken(io.RawIOBase):
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the signature of a file
+        raise OSError(errno.EIO, "input/output error")
+
+
+@both
+def test_a_disk_that_refuses_is_a_disk_error(read: Callable[[Source], Iterable[object]], content: bytes) -> None:
+    """With the number of the operating system's error."""
+    error = _error(read, cast("BinaryIO", _Broken()))
+    assert isinstance(error, DiskError)
+    assert error.errno == errno.EIO
+
+
+@both
+@pytest.mark.parametrize("source", [io.StringIO("a,b"), 7, None, ["x.dat"]], ids=["text", "number", "none", "list"])
+def test_what_cannot_be_read_is_a_usage_error(
+    read: Callable[[Source], Iterable[object]], content: bytes, source: object
+) -> None:
+    """A file in text mode, or no file at all."""
+    error = _error(read, cast("Source", source))
+    assert isinstance(error, UsageError)
+
+
+def test_a_name_for_messages() -> None:
+    """What to call the source is the caller's to say; a file has its own name."""
+    with pytest.raises(FormatError, match="of yesterday's file"):
+        list(read_mdef(b"", name="yesterday's file"))
+    with pytest.raises(FormatError, match="of the file"):
+        list(read_csv_rows(io.BytesIO(b"")))
