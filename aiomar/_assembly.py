@@ -67,58 +67,102 @@ class Effects:
 _REAL = Effects()
 
 
+@attrs.frozen(kw_only=True)
+class _Ground:
+    """What downloads and uploads stand on together."""
+
+    config: OmarConfig
+    effects: Effects
+    retries: Retries
+    threads: Threads
+    transport: Transport
+    session: Session
+    operations: Operations
+    notify: Callable[[Event], None]
+
+
 def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | None, effects: Effects = _REAL) -> Parts:
     """Make the parts of a client; must be called inside the loop that will use them."""
     retries = Retries(config.retry, effects.waiting)
     threads = Threads(_THREADS)
     notify = _notifier(observer)
-    heard = notify if observer else None  # nothing is counted for nobody
     transport = _transport(config, context, threads, effects)
-    session = _session(config, transport, retries, notify)
-    operations = Operations(config.timeouts.operation)
-    disk = Disk(threads, durable=config.durable, files=effects.files)
-    downloader = Downloader(
-        environment=config.environment,
-        session=session,
-        disk=disk,
-        limiter=_limiter(config, heard),
+    ground = _Ground(
+        config=config,
+        effects=effects,
         retries=retries,
-        operations=operations,
-        rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
-        notify=heard,
-        wall_clock=effects.wall_clock,
-    )
-    uploader = Uploader(
-        courier=Courier(
-            environment=config.environment,
-            sender=_sender(config),
-            session=session,
-            transport=transport,
-            threads=threads,
-            retries=retries,
-            operations=operations,
-            notify=notify,
-            wall_clock=effects.wall_clock,
-        ),
-        turn=_turn(config, threads, operations, effects),
-        threads=threads,
-        limits=config.limits,
-        operations=operations,
-        notify=notify,
-        files=effects.files,
-    )
-    return Parts(
-        operations=operations,
         threads=threads,
         transport=transport,
-        session=session,
+        session=_session(config, transport, retries, notify),
+        operations=Operations(config.timeouts.operation),
+        notify=notify,
+    )
+    disk = Disk(threads, durable=config.durable, files=effects.files)
+    downloader = _downloader(ground, disk, notify if observer else None)  # nothing is counted for nobody
+    uploader = _uploader(ground)
+    return Parts(
+        operations=ground.operations,
+        threads=threads,
+        transport=transport,
+        session=ground.session,
         disk=disk,
         downloader=downloader,
         ranges=Ranges(config.concurrency, downloader, threads),
         uploader=uploader,
         confirmer=Confirmer(
-            turn=uploader.turn, downloader=downloader, threads=threads, operations=operations, notify=notify
+            turn=uploader.turn, downloader=downloader, threads=threads, operations=ground.operations, notify=notify
         ),
+    )
+
+
+def _downloader(ground: _Ground, disk: Disk, notify: Callable[[Event], None] | None) -> Downloader:
+    config = ground.config
+    return Downloader(
+        environment=config.environment,
+        session=ground.session,
+        disk=disk,
+        limiter=Limiter(config.concurrency, retry_after_cap=config.retry.retry_after_cap, notify=notify),
+        retries=ground.retries,
+        operations=ground.operations,
+        rules=BodyRules(largest=config.max_download_bytes, minimum_rate=config.timeouts.minimum_rate),
+        notify=notify,
+        wall_clock=ground.effects.wall_clock,
+    )
+
+
+def _uploader(ground: _Ground) -> Uploader:
+    environment, identity = ground.config.environment, ground.config.identity
+    courier = Courier(
+        environment=environment,
+        sender=Sender(
+            environment=environment.name,
+            upload_origin=environment.upload_origin,
+            subject=identity.subject,
+            fingerprint=identity.fingerprint,
+        ),
+        session=ground.session,
+        transport=ground.transport,
+        threads=ground.threads,
+        retries=ground.retries,
+        operations=ground.operations,
+        notify=ground.notify,
+        wall_clock=ground.effects.wall_clock,
+    )
+    turn = UploadTurn(
+        directory=ledger_directory(ground.config.state_dir, environment.upload_origin, identity.holder),
+        threads=ground.threads,
+        operations=ground.operations,
+        files=ground.effects.files,
+        wall_clock=ground.effects.wall_clock,
+    )
+    return Uploader(
+        courier=courier,
+        turn=turn,
+        threads=ground.threads,
+        limits=ground.config.limits,
+        operations=ground.operations,
+        notify=ground.notify,
+        files=ground.effects.files,
     )
 
 
@@ -132,30 +176,6 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads, ef
         socket_factory=effects.socket_factory,
     )
     return make_transport(wiring, proxy=config.proxy, lean=config.lean)
-
-
-def _sender(config: OmarConfig) -> Sender:
-    environment, identity = config.environment, config.identity
-    return Sender(
-        environment=environment.name,
-        upload_origin=environment.upload_origin,
-        subject=identity.subject,
-        fingerprint=identity.fingerprint,
-    )
-
-
-def _turn(config: OmarConfig, threads: Threads, operations: Operations, effects: Effects) -> UploadTurn:
-    return UploadTurn(
-        directory=ledger_directory(config.state_dir, config.environment.upload_origin, config.identity.holder),
-        threads=threads,
-        operations=operations,
-        files=effects.files,
-        wall_clock=effects.wall_clock,
-    )
-
-
-def _limiter(config: OmarConfig, notify: Callable[[Event], None] | None) -> Limiter:
-    return Limiter(config.concurrency, retry_after_cap=config.retry.retry_after_cap, notify=notify)
 
 
 def _session(config: OmarConfig, transport: Transport, retries: Retries, notify: Callable[[Event], None]) -> Session:

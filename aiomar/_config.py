@@ -17,7 +17,7 @@ from aiomar._types import PathLike
 from aiomar.errors import ConfigError
 from aiomar.protocol import PRODUCTION, STAGING, TEST, Environment, UploadLimits
 from aiomar.transfer import RetryPolicy
-from aiomar.transport import ClientIdentity, Timeouts, Trust
+from aiomar.transport import ClientIdentity, Secret, Timeouts, Trust
 
 _ENVIRONMENTS = {environment.name: environment for environment in (PRODUCTION, STAGING, TEST)}
 _MAX_DOWNLOAD_BYTES = 4 * 1024**3
@@ -106,6 +106,7 @@ class OmarConfig:
             IdentityError: the certificate cannot be used.
         """
         settings = settings_from_env(environ)
+        del environ  # no traceback that prints local variables shall show it
         return config_from(settings, passphrase=settings.get("passphrase"), spell=env_name)
 
     @classmethod
@@ -134,7 +135,7 @@ _TOML_KEYS: dict[str, type] = {
     "concurrency": int,
     **dict.fromkeys(_PATH_KEYS, str),
 }
-_ENV_KEYS = (*sorted(_PATH_KEYS), "environment", "upload_origin", "download_origin", "passphrase")
+_ENV_KEYS = (*sorted(_PATH_KEYS), "environment", "upload_origin", "download_origin", "concurrency")
 
 
 def env_name(key: str) -> str:
@@ -145,14 +146,11 @@ def env_name(key: str) -> str:
 def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
     """Read the settings that a mapping such as `os.environ` has; an empty variable counts as not set.
 
-    Raises:
-        ConfigError: a variable cannot be read.
+    The passphrase is a callable that gives it: settings are printed by reports of errors, and that one must not be.
     """
     settings: dict[str, Any] = {key: text for key in _ENV_KEYS if (text := environ.get(env_name(key)))}
-    if concurrency := environ.get(env_name("concurrency")):
-        if not concurrency.isascii() or not concurrency.isdigit() or len(concurrency) > _MOST_DIGITS:
-            raise ConfigError(f"{env_name('concurrency')} must be a whole number, not {concurrency!a:.40}")
-        settings["concurrency"] = int(concurrency)
+    if passphrase := environ.get(env_name("passphrase")):
+        settings["passphrase"] = Secret(passphrase).reveal
     return settings
 
 
@@ -166,12 +164,14 @@ def settings_from_toml(path: PathLike, profile: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error
+        # Without the frames of the reader, which hold the file: somebody may have put a passphrase there.
+        raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error.with_traceback(None)
     table = tables.get(profile)
     if not isinstance(table, dict):
         raise ConfigError(f"{file} has no profile [{profile}]: it has {sorted(tables)}")
     unknown = sorted(set(table) - _TOML_KEYS.keys())
     if unknown:
+        del tables, table
         raise ConfigError(f"{file} [{profile}] has unknown keys {unknown}: allowed are {sorted(_TOML_KEYS)}")
     for key, item in table.items():
         if type(item) is not _TOML_KEYS[key]:
@@ -179,8 +179,8 @@ def settings_from_toml(path: PathLike, profile: str) -> dict[str, Any]:
     return {key: str(file.parent / item) if key in _PATH_KEYS else item for key, item in table.items()}
 
 
-def named_passphrase(settings: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
-    """Give the passphrase that stands in the environment variable named by ``passphrase_env``, if one is named.
+def named_passphrase(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Callable[[], str] | None:
+    """Give what gives the passphrase in the environment variable named by ``passphrase_env``, if one is named.
 
     Raises:
         ConfigError: that variable is not set.
@@ -190,7 +190,7 @@ def named_passphrase(settings: Mapping[str, Any], environ: Mapping[str, str]) ->
         return None
     if variable not in environ:
         raise ConfigError(f"the environment variable {variable} named by passphrase_env is not set: set it")
-    return environ[variable]
+    return Secret(environ[variable]).reveal
 
 
 def environment_from(
@@ -243,6 +243,15 @@ def identity_from(
     raise ConfigError(f"no client certificate is given: set {spell('pkcs12')} or {spell('certificate')}")
 
 
+def _whole(given: Any, name: str) -> Any:  # noqa: ANN401 - whatever stood in a file; `OmarConfig` looks at it
+    """Give a number that may have come as text."""
+    if not isinstance(given, str):
+        return given
+    if not given.isascii() or not given.isdigit() or len(given) > _MOST_DIGITS:
+        raise ConfigError(f"{name} must be a whole number, not {given!a:.40}")
+    return int(given)
+
+
 def config_from(
     settings: Mapping[str, Any],
     *,
@@ -261,7 +270,7 @@ def config_from(
     identity = identity_from(
         settings.get("pkcs12"), settings.get("certificate"), settings.get("key"), passphrase, spell
     )
-    concurrency = settings.get("concurrency")
+    concurrency = _whole(settings.get("concurrency"), spell("concurrency"))
     return OmarConfig(
         identity,
         environment,

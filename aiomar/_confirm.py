@@ -35,7 +35,7 @@ from aiomar.errors import (
     UsageError,
 )
 from aiomar.protocol import Selection, Span, UploadReceipt
-from aiomar.submissions import Comparison, Confirmation, Ledger, SubmissionRecord, SubmissionState, compare
+from aiomar.submissions import Comparison, Confirmation, Ending, Ledger, SubmissionRecord, SubmissionState, compare
 from aiomar.transfer import ConfirmationPending, Event
 
 _FIRST_PAUSE = 60.0
@@ -146,7 +146,7 @@ class Confirmer:
             f"all of it shows in the download of {question.selection.kind} {question.selection.id!a}, {span.start} to "
             f"{span.end}, as {question.wanted.file_format.value}"
         )
-        ledger.end(record.id, SubmissionState.ACCEPTED, self.turn.now(), by="confirm", note=note)
+        ledger.end(record.id, Ending(SubmissionState.ACCEPTED, by="confirm", note=note), self.turn.now())
 
 
 def _find(ledger: Ledger, question: Question) -> _Submitted:

@@ -274,16 +274,7 @@ class Courier:
         if ledger_id is None:
             return
         try:
-            case.ledger.end(
-                ledger_id,
-                ending.state,
-                self.now(),
-                file_id=ending.file_id,
-                saved_name=ending.saved_name,
-                reason=ending.reason,
-                phase=ending.phase,
-                facts=ending.facts,
-            )
+            case.ledger.end(ledger_id, ending, self.now())
         except OmarError as error:
             # There it is still being sent, which the next upload takes for unknown: it asks too much, not too little.
             case.unrecorded = SubmissionNotRecorded(ledger_id, ending.state.value, error)

@@ -1,4 +1,4 @@
-"""What the SQLite files of aiomar have in common: made for their owner's eyes, known by their number, turned errors.
+"""What the SQLite files of aiomar have in common: how one is made and known for ours, and what its errors mean.
 
 Which rooms have one, what is in it and what to tell people when it cannot be used is theirs to say.
 """

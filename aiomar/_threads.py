@@ -69,8 +69,14 @@ async def to_the_end(future: asyncio.Future[_T]) -> _T:
     """Wait for a future's result; a cancellation is kept until the future is done and raised then."""
     try:
         return await asyncio.shield(future)
-    except asyncio.CancelledError as error:
-        cancelled = error
+    except asyncio.CancelledError:
+        await ended(future)
+        raise
+
+
+async def ended(future: asyncio.Future[_T]) -> None:
+    """Wait until a future is done, whatever it comes to; a cancellation is kept until then, however often it comes."""
+    cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
             await asyncio.wait([future])
@@ -78,4 +84,5 @@ async def to_the_end(future: asyncio.Future[_T]) -> _T:
             cancelled = error
     if not future.cancelled():
         future.exception()  # looked at, so that asyncio does not complain about it
-    raise cancelled
+    if cancelled is not None:
+        raise cancelled

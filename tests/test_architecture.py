@@ -21,7 +21,7 @@ CORE = {"_types", "errors", "protocol"}
 SHARED = CORE | {"_checks", "_database", "_files", "_process_lock", "_threads"}
 BELOW = SHARED | {"transport", "transfer", "submissions"}
 BELOW |= {"_breaker", "_config", "_login", "_operations", "_retry", "_session"}
-CLIENT = BELOW | {"_downloads", "_uploads", "_version"}
+CLIENT = BELOW | {"_courier", "_downloads", "_upload_turn", "_uploads", "_version"}
 MAY_IMPORT = {
     "_types": set[str](),
     "_database": set(),
@@ -43,10 +43,13 @@ MAY_IMPORT = {
     "_login": SHARED | {"transport", "transfer", "_breaker", "_retry"},
     "_session": SHARED | {"transport", "transfer", "_breaker", "_config", "_login", "_retry"},
     "_downloads": BELOW,
-    "_uploads": BELOW,
+    "_courier": BELOW,
+    "_upload_turn": BELOW,
+    "_uploads": BELOW | {"_courier", "_upload_turn"},
+    "_confirm": BELOW | {"_downloads", "_upload_turn"},
     "_ranges": CLIENT,
-    "_assembly": CLIENT | {"_ranges"},
-    "_client": CLIENT | {"_assembly"},
+    "_assembly": CLIENT | {"_confirm", "_ranges"},
+    "_client": CLIENT | {"_assembly", "_confirm"},
     "": CLIENT | {"_client"},  # aiomar/__init__.py
     "report": CORE | {"transfer", "submissions", "formats"},
     "telemetry": CORE | {"transfer", ""},
@@ -90,7 +93,7 @@ DOORS = {
 IMPURE = {"aiohttp", "asyncio", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
 EFFECTS = {"open", "now", "utcnow", "today", "read_bytes", "read_text", "write_bytes", "write_text"}
 LONGEST_FILE = 330
-LONGEST_LIST = {"aiomar/errors.py": 420, "aiomar/_client.py": 390}
+LONGEST_LIST = {"aiomar/errors.py": 420, "aiomar/_client.py": 440}
 """Files that declare and do nothing themselves: the error tree is one picture, and the client is one class of thin
 methods whose signatures and docstrings are the public face; halves of either would be harder to read."""
 LONGEST_FUNCTION = 45

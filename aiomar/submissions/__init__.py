@@ -2,11 +2,11 @@
 
 from aiomar.submissions._compare import Comparison, compare
 from aiomar.submissions._confirmation import Confirmation
-from aiomar.submissions._ending import Ending, ending_of, fragments_of
+from aiomar.submissions._ending import ending_of, fragments_of
 from aiomar.submissions._judge import LoginInstead, Submission, judge_upload, unknown
 from aiomar.submissions._ledger import Ledger
 from aiomar.submissions._ledger_file import ledger_directory, lock_path
-from aiomar.submissions._records import Pruned, Sender, SubmissionChange, SubmissionRecord, SubmissionState
+from aiomar.submissions._records import Ending, Pruned, Sender, SubmissionChange, SubmissionRecord, SubmissionState
 from aiomar.submissions._source import read_source
 from aiomar.submissions._submissions import Submissions
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from types import MappingProxyType
-
-import attrs
 
 from aiomar.errors import (
     OmarError,
@@ -16,30 +12,9 @@ from aiomar.errors import (
 )
 from aiomar.protocol import printable, read_upload_page
 from aiomar.submissions._judge import Submission, receipt_facts
-from aiomar.submissions._records import SubmissionState
+from aiomar.submissions._records import Ending, SubmissionState
 
 _LONGEST_REASON = 500
-
-
-@attrs.frozen
-class Ending:
-    """What became of a submission.
-
-    Args:
-        state: in a word.
-        file_id: that the server gave, where it took the file.
-        saved_name: the name under which the server keeps it.
-        reason: why it was not taken, or why nobody knows.
-        phase: how far an exchange of unknown outcome had come.
-        facts: what else is known.
-    """
-
-    state: SubmissionState
-    file_id: str | None = None
-    saved_name: str | None = None
-    reason: str | None = None
-    phase: str | None = None
-    facts: Mapping[str, object] = attrs.field(factory=lambda: MappingProxyType({}))
 
 
 def ending_of(error: BaseException, *, judged: bool) -> Ending:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 from aiomar._database import transaction
@@ -31,13 +30,12 @@ from aiomar.submissions._ledger_rows import (
     KEEP,
     LET_GO,
     WEIGH,
-    End,
     change_values,
     end_values,
     intent_values,
     time_text,
 )
-from aiomar.submissions._records import By, Pruned, Sender, SubmissionRecord, SubmissionState, may_become
+from aiomar.submissions._records import Ending, Pruned, Sender, SubmissionRecord, SubmissionState, may_become
 
 
 class Ledger(LedgerReading):
@@ -73,58 +71,27 @@ class Ledger(LedgerReading):
         """
         ledger_id = f"{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         deflated = zlib.compress(submission.content)
-        begun = End(state=SubmissionState.SENDING, now=now)
+        begun = Ending(SubmissionState.SENDING)
         with self._writing() as execute:
             number = execute(INTEND, intent_values(ledger_id, submission, source, sender, now)).lastrowid
             execute(KEEP, (number, deflated))
-            execute(CHANGE, change_values(ledger_id, begun))
+            execute(CHANGE, change_values(ledger_id, begun, now))
         return ledger_id
 
-    def end(
-        self,
-        ledger_id: str,
-        state: SubmissionState,
-        now: dt.datetime,
-        *,
-        file_id: str | None = None,
-        saved_name: str | None = None,
-        reason: str | None = None,
-        phase: str | None = None,
-        facts: Mapping[str, object] = MappingProxyType({}),
-        by: By = "aiomar",
-        note: str | None = None,
-    ) -> None:
+    def end(self, ledger_id: str, end: Ending, now: dt.datetime) -> None:
         """Record what became of a submission, or what was found out about it later.
 
         Args:
             ledger_id: of the submission.
-            state: what it is now.
+            end: what it is now.
             now: aware.
-            file_id: of the receipt; the one that is recorded stays if none is given.
-            saved_name: of the receipt; likewise.
-            reason: why it was rejected, is unknown or was not sent.
-            phase: of an unknown one.
-            facts: added to those that are recorded.
-            by: who says so.
-            note: for the journal; the reason, if none is given.
 
         Raises:
             UsageError: there is no such submission, or it is not in a state that this may follow.
             DiskError: it could not be written.
         """
-        end = End(
-            state=state,
-            now=now,
-            file_id=file_id,
-            saved_name=saved_name,
-            reason=reason,
-            phase=phase,
-            facts=facts,
-            by=by,
-            note=note,
-        )
         with self._writing():
-            self._end(self._one(ledger_id), end)
+            self._end(self._one(ledger_id), end, now)
 
     def settle_leftovers(self, now: dt.datetime) -> list[SubmissionRecord]:
         """Call every submission unknown whose sender ended without an end; only for who holds the lock.
@@ -137,16 +104,15 @@ class Ledger(LedgerReading):
         """
         if not next(self.records({SubmissionState.SENDING}), None):
             return []
-        end = End(
-            state=SubmissionState.UNKNOWN,
-            now=now,
+        end = Ending(
+            SubmissionState.UNKNOWN,
             reason="the process that sent it ended before the answer was recorded",
             phase="request",
         )
         with self._writing():
             left = [self._record(row) for row in self._rows("WHERE state = 'sending' ORDER BY number")]
             for old in left:
-                self._end(old, end)
+                self._end(old, end, now)
             return [self._one(old.id) for old in left]
 
     def prune(self, before: dt.datetime) -> Pruned:
@@ -190,7 +156,7 @@ class Ledger(LedgerReading):
         with self._reading(), transaction(self._connection):
             yield self._connection.execute
 
-    def _end(self, old: SubmissionRecord, end: End) -> None:
+    def _end(self, old: SubmissionRecord, end: Ending, now: dt.datetime) -> None:
         """Write what became of a submission, within a transaction; the one place that says what may follow what."""
         if not may_become(old.state, end.state, end.by):
             raise UsageError(
@@ -198,5 +164,5 @@ class Ledger(LedgerReading):
                 f"look at it with 'aiomar submissions show {old.id}'"
             )
         if end.state is not old.state:
-            self._connection.execute(END, end_values(old, end))
-        self._connection.execute(CHANGE, change_values(old.id, end))
+            self._connection.execute(END, end_values(old, end, now))
+        self._connection.execute(CHANGE, change_values(old.id, end, now))

@@ -9,16 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-
-import attrs
 
 from aiomar._database import Schema
 from aiomar.submissions._judge import Submission
-from aiomar.submissions._records import By, Sender, SubmissionChange, SubmissionRecord, SubmissionState
+from aiomar.submissions._records import Ending, Sender, SubmissionChange, SubmissionRecord, SubmissionState
 
 Row = tuple[Any, ...]
 _LONGEST_TEXT = 1000
@@ -107,21 +104,6 @@ WEIGH = f"SELECT count(*), coalesce(sum(length(deflated)), 0) {_PRUNABLE}"
 LET_GO = f"DELETE {_PRUNABLE}"
 
 
-@attrs.frozen(kw_only=True)
-class End:
-    """What became of a submission."""
-
-    state: SubmissionState
-    now: dt.datetime
-    file_id: str | None = None
-    saved_name: str | None = None
-    reason: str | None = None
-    phase: str | None = None
-    facts: Mapping[str, object] = MappingProxyType({})
-    by: By = "aiomar"
-    note: str | None = None
-
-
 def intent_values(ledger_id: str, submission: Submission, source: Path, sender: Sender, now: dt.datetime) -> Row:
     """Give the values of `INTEND`."""
     return (
@@ -138,17 +120,17 @@ def intent_values(ledger_id: str, submission: Submission, source: Path, sender: 
     )
 
 
-def end_values(old: SubmissionRecord, end: End) -> Row:
+def end_values(old: SubmissionRecord, end: Ending, now: dt.datetime) -> Row:
     """Give the values of `END`."""
     facts = json.dumps({**old.facts, **end.facts}, default=str)
     texts = [text if text is None else shown(text) for text in (end.file_id, end.saved_name, end.reason, end.phase)]
-    return (end.state.value, time_text(end.now), *texts, facts, old.id)
+    return (end.state.value, time_text(now), *texts, facts, old.id)
 
 
-def change_values(ledger_id: str, end: End) -> Row:
+def change_values(ledger_id: str, end: Ending, now: dt.datetime) -> Row:
     """Give the values of `CHANGE`."""
     note = end.note or end.reason
-    return time_text(end.now), end.state.value, end.by, note and shown(note), ledger_id
+    return time_text(now), end.state.value, end.by, note and shown(note), ledger_id
 
 
 def record_from(row: Row) -> SubmissionRecord:

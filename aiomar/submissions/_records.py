@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
@@ -82,6 +83,31 @@ class SubmissionChange:
     """``"aiomar"``, ``"confirm"`` or ``"resolve"``."""
     note: str | None
     """Why, in words."""
+
+
+@attrs.frozen
+class Ending:
+    """What became of a submission, or what was found out about it later.
+
+    Args:
+        state: in a word.
+        file_id: of the receipt; the one that is recorded stays if none is given.
+        saved_name: of the receipt; likewise.
+        reason: why it was rejected, is unknown or was not sent.
+        phase: of an unknown one: how far the exchange had come.
+        facts: added to those that are recorded.
+        by: who says so.
+        note: for the journal; the reason, if none is given.
+    """
+
+    state: SubmissionState
+    file_id: str | None = attrs.field(default=None, kw_only=True)
+    saved_name: str | None = attrs.field(default=None, kw_only=True)
+    reason: str | None = attrs.field(default=None, kw_only=True)
+    phase: str | None = attrs.field(default=None, kw_only=True)
+    facts: Mapping[str, object] = attrs.field(default=MappingProxyType({}), kw_only=True)
+    by: By = attrs.field(default="aiomar", kw_only=True)
+    note: str | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen(kw_only=True)

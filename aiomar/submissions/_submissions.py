@@ -20,7 +20,7 @@ from aiomar.errors import DiskError, UsageError
 from aiomar.protocol import parse_origin
 from aiomar.submissions._ledger import Ledger
 from aiomar.submissions._ledger_file import ledger_directories, lock_path
-from aiomar.submissions._records import Pruned, SubmissionChange, SubmissionRecord, SubmissionState
+from aiomar.submissions._records import Ending, Pruned, SubmissionChange, SubmissionRecord, SubmissionState
 
 
 @attrs.frozen
@@ -111,16 +111,11 @@ class Submissions:
         if file_id is not None and not (accepted and file_id.strip()):
             raise UsageError("a file id belongs to a file that was taken: leave it out, or say that it was accepted")
         state = SubmissionState.ACCEPTED if accepted else SubmissionState.REJECTED
+        ending = Ending(
+            state, file_id=file_id and file_id.strip(), reason=None if accepted else note, by="resolve", note=note
+        )
         with self._holding(ledger_id) as ledger:
-            ledger.end(
-                ledger_id,
-                state,
-                _now(),
-                file_id=file_id and file_id.strip(),
-                reason=None if accepted else note,
-                by="resolve",
-                note=note,
-            )
+            ledger.end(ledger_id, ending, _now())
             return ledger.record(ledger_id)
 
     def prune(self, older_than: dt.timedelta) -> Pruned:

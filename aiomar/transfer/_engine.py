@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from aiomar._threads import ended
 from aiomar.errors import UsageError
 
 _Job = TypeVar("_Job")
@@ -79,7 +80,7 @@ class Run(Generic[_Job, _Outcome]):
             await _result(driver)
         finally:
             driver.cancel()
-            await asyncio.wait([driver])
+            await ended(driver)
 
     async def _drive(self) -> None:
         async with asyncio.TaskGroup() as group:

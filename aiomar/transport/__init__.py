@@ -7,6 +7,7 @@ from aiomar.transport._lean import LeanTransport
 from aiomar.transport._pool import SocketFactory, Wiring
 from aiomar.transport._resolver import ThreadsResolver
 from aiomar.transport._seam import Exchange, Timeouts, Trace, Transport
+from aiomar.transport._secret import Secret
 from aiomar.transport._trust import LegacyTls, Trust, build_context
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Exchange",
     "LeanTransport",
     "LegacyTls",
+    "Secret",
     "SocketFactory",
     "ThreadsResolver",
     "Timeouts",

@@ -68,6 +68,7 @@ def serving(authority: Authority, directory: Path) -> Iterator[Place]:
                     f"--download-origin={server.environment.download_origin}",
                     f"--pkcs12={files.pkcs12}",
                     f"--ca-file={files.ca_file}",
+                    f"--state-dir={directory / 'state'}",
                 ),
             )
         finally:

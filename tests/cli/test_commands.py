@@ -266,7 +266,7 @@ def test_mistakes_in_the_options(aiomar: Run, place: Place, words: tuple[str, ..
 
 def test_upload(aiomar: Run, place: Place) -> None:
     """Receipts come as a table with whole hashes, one line a file."""
-    result = aiomar("upload", a_file("a.csv"), a_file("b two.dat"), *place.options)
+    result = aiomar("upload", a_file("a.csv"), a_file("b two.dat", b"2"), *place.options)
     assert (result.code, result.err) == (0, "2 of 2 files taken\n")
     sent = place.server.uploads
     rows = result.out.splitlines()[-2:]

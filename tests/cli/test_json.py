@@ -38,6 +38,10 @@ EVENTS: list[aiomar.Event] = [
     aiomar.UploadStarted(Path("a.csv"), "a.csv", 7),
     aiomar.UploadFinished(RECEIPT, 0.5),
     aiomar.UploadFailed(Path("a.csv"), ERROR),
+    aiomar.UploadRetrying(Path("a.csv"), ERROR, 1, 0.5),
+    aiomar.SubmissionNotRecorded("20260101T000000Z-00000000", "accepted", ERROR),
+    aiomar.ConfirmationPending("20260101T000000Z-00000000", 1, 2, 60.0, None),
+    aiomar.CertificateExpiring("CN=a", NOW, 3),
 ]
 
 

@@ -24,6 +24,7 @@ from aiomar import (
     OutcomeUnknownError,
     RangeReport,
     SavedFile,
+    SourceError,
     TimeType,
     UploadReceipt,
 )
@@ -41,6 +42,7 @@ from tests.support.disturbed import (
     opened,
 )
 from tests.support.gates import Gate
+from tests.support.submitted import Told
 
 MOST = 2_000
 """More calls than any scenario makes."""
@@ -276,3 +278,59 @@ async def test_every_call_to_the_network(
     assert 10 < at < MOST - 1
     gate.record(judge.runs, len(judge.bad), f"calls to sockets failed {'for good' if lasting else 'once'}")
     assert judge.bad == []
+
+
+@attrs.define
+class Submitting:
+    """Uploads one file after the other, each with a failure on its way, and once more without."""
+
+    config: OmarConfig
+    directory: Path
+    wire: Tripwire
+    effects: Effects
+    clock: Clock
+    tries: list[Told] = attrs.field(factory=list)
+
+    async def run(self, at: int, *, lasting: bool) -> bool:
+        """Upload a file of its own; whether a failure came."""
+        source = self.directory / f"{at}.csv"
+        source.write_text(f"id,value\r\n{at},1\r\n")
+        self.wire.arm(at, lasting=lasting)
+        async with nothing_left(), opened(self.config, self.effects) as client:
+            outcome: UploadReceipt | OmarError
+            try:
+                outcome = await client.upload(source)
+            except OmarError as error:
+                outcome = error
+            self.wire.disarm()
+            self.clock.now += LONG_ENOUGH
+            self.tries.append(Told(source.name, outcome))
+            await client.upload(source, resend=True)
+        return bool(self.wire.failed)
+
+
+@pytest.mark.gate("G11", "G13")
+@pytest.mark.fault(2, 4)
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("what", ["files", "lean", "session"])
+async def test_every_call_of_an_upload(
+    what: str, *, lasting: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path, gate: Gate
+) -> None:
+    """Whichever call fails, what the caller hears, what the ledger says and what the server has fit together."""
+    wire, clock = Tripwire(), Clock()
+    if what == "files":
+        effects = Effects(files=failing_files(wire), waiting=clock.waiting())
+    else:
+        effects = Effects(socket_factory=failing_sockets(wire), waiting=clock.waiting())
+    config = attrs.evolve(omar_config, lean=what == "lean")
+    submitting = Submitting(config, tmp_path, wire, effects, clock)
+    for at in range(1, MOST):
+        if not await submitting.run(at, lasting=lasting):
+            break
+    assert 3 < at < MOST - 1
+    state_dir = Path(omar_config.state_dir or tmp_path)
+    bad = [f"{told.name}: {words}" for told in submitting.tries for words in told.complaints(omar_server, state_dir)]
+    gate.record(at - 1, len(bad), "calls of uploads failed")
+    assert bad == []
+    ended = {type(told.outcome) for told in submitting.tries}
+    assert (SourceError if what == "files" else OutcomeUnknownError) in ended

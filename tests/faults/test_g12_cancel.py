@@ -189,39 +189,48 @@ async def test_every_moment_of_an_upload(
     assert bad == []
 
 
+@attrs.define
+class Closing:
+    """Closes a client in the middle of three downloads."""
+
+    config: OmarConfig
+    new: dict[str, bytes]
+    bad: list[str] = attrs.field(factory=list)
+
+    async def cancel(self, into: Path, *, begun: int, at: int) -> bool:
+        """Close after so many steps of the downloads, and cancel that; whether closing got so far."""
+        into.mkdir()
+        steps = Steps()
+        async with nothing_left():
+            client = OmarClient(self.config)
+            with steps.counted():
+                calls = [asyncio.create_task(fetch(client, into, name=name)) for name in self.new]
+                await until(lambda: steps.count >= begun or all(call.done() for call in calls))
+                task = await steps.run(client.aclose(), at)
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        if steps.hits and not task.cancelled():
+            self.bad.append(f"{into.name}: the cancellation was swallowed")
+        self.bad += [f"{into.name}: {outcome!r}" for outcome in outcomes if not isinstance(outcome, ENDS)]
+        done = {outcome.path.name for outcome in outcomes if isinstance(outcome, SavedFile)}
+        if on_disk(into) != {name: self.new[name] for name in done}:
+            self.bad.append(f"{into.name}: on disk is {sorted(on_disk(into))}, saved was {sorted(done)}")
+        return steps.hits > 0
+
+
 @pytest.mark.gate("G12", "G13")
 @pytest.mark.fault(74)
 async def test_every_moment_of_closing(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path, gate: Gate
 ) -> None:
     """A cancelled close closes all the same: tasks, threads, connections and files end, however far the calls were."""
-    new = {f"x{number}": data(omar_server) for number in range(3)}
-    bad: list[str] = []
+    closing = Closing(omar_config, {f"x{number}": data(omar_server) for number in range(3)})
     furthest = runs = 0
-    for begun in range(0, 60, 4):
+    for begun in range(0, 60, gate.count(ci=6, long=1)):
         for at in range(1, MOST):
-            into = tmp_path / f"{begun} {at}"
-            into.mkdir()
-            steps = Steps()
-            async with nothing_left():
-                client = OmarClient(omar_config)
-                with steps.counted():
-                    calls = [asyncio.create_task(fetch(client, into, name=name)) for name in new]
-                    with suppress(TimeoutError):
-                        await until(lambda steps=steps, begun=begun: steps.count >= begun, turns=200)  # type: ignore[misc]
-                    task = await steps.run(client.aclose(), at)
-                outcomes = await asyncio.gather(*calls, return_exceptions=True)
-            hit = steps.hits > 0
-            runs += hit
-            furthest = max(furthest, at)
-            if hit and not task.cancelled():
-                bad.append(f"{begun} {at}: the cancellation was swallowed")
-            bad += [f"{begun} {at}: {outcome!r}" for outcome in outcomes if not isinstance(outcome, ENDS)]
-            done = {outcome.path.name for outcome in outcomes if isinstance(outcome, SavedFile)}
-            if on_disk(into) != {name: new[name] for name in done}:
-                bad.append(f"{begun} {at}: on disk is {sorted(on_disk(into))}, saved was {sorted(done)}")
-            if not hit:
+            if not await closing.cancel(tmp_path / f"{begun} {at}", begun=begun, at=at):
                 break
+            runs += 1
+            furthest = max(furthest, at)
     assert 3 < furthest < MOST - 1
-    gate.record(runs, len(bad), "closings were cancelled")
-    assert bad == []
+    gate.record(runs, len(closing.bad), "closings were cancelled")
+    assert closing.bad == []

@@ -7,9 +7,12 @@ local variables of every frame, values printed, pickled and taken apart, warning
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import tempfile
-from collections.abc import Awaitable
+import warnings
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import attrs
@@ -17,8 +20,10 @@ import pytest
 
 from aiomar import (
     ClientIdentity,
+    ConfigError,
     FileFormat,
     Group,
+    IdentityError,
     Meter,
     OmarClient,
     OmarConfig,
@@ -27,6 +32,10 @@ from aiomar import (
     Timeouts,
     TimeType,
 )
+from aiomar._assembly import Effects, assemble
+from aiomar._files import FileSystem
+from aiomar.cli import main
+from aiomar.cli._show_killed import _Command
 from aiomar.testing import (
     Authority,
     CutBody,
@@ -45,6 +54,7 @@ from aiomar.testing import (
     Stall,
     Status,
 )
+from tests.cli.conftest import serving
 from tests.client.helpers import DAY, cookies, fetch, raw
 from tests.support.canaries import Canaries, key_forms, text_forms
 from tests.support.gates import Gate
@@ -80,7 +90,7 @@ TROUBLE: dict[str, Fault] = {
     "part of it": raw(CSV, f"Content-Length: {len(CSV)}", status="206 Partial Content"),
     "with an error": raw(CSV, f"Content-Length: {len(CSV)}", status="500 Sorry"),
     "after blanks": sized(b"\r\n" * 40_000 + CSV),
-    "empty": sized(b""),
+    "empty": attrs.evolve(sized(b""), times=2),
     "no HTTP": Raw(b"garbage\r\n\r\n"),
     "silence": Stall(10),
     "long silence": Stall(None),
@@ -115,6 +125,27 @@ TROUBLE: dict[str, Fault] = {
 }
 
 
+KINDS = {
+    "CertificateRejectedError",
+    "DeadlineError",
+    "EmptyBodyError",
+    "LoginError",
+    "OutcomeUnknownError",
+    "PartialDownloadError",
+    "ResponseError",
+    "ResponseTooLargeError",
+    "SavedFile",
+    "StatusError",
+    "SubmissionRejectedError",
+    "TransportError",
+    "TruncatedBodyError",
+    "UnexpectedPageError",
+    "UnexpectedRedirectError",
+    "UploadReceipt",
+}
+"""What must have been written down, or the trouble did not happen."""
+
+
 @attrs.define
 class Spy:
     """Lets a client do things, and writes down all that it tells."""
@@ -142,7 +173,7 @@ async def go_through(spy: Spy, config: OmarConfig, on: str, directory: Path) -> 
     """Meet the trouble, then do a little of everything else."""
     client = OmarClient(config, observer=spy.told.value)
     async with client:
-        source = directory / "sources" / f"{len(os.listdir(directory / 'sources'))}.csv"
+        source = directory / "sources" / f"{len(list((directory / 'sources').iterdir()))}.csv"
         source.write_bytes(CSV + source.name.encode())
         if on == "upload":
             await client.login()
@@ -190,10 +221,8 @@ def leaks_in_files(canaries: Canaries, directory: Path) -> list[str]:
 
 def secrets(authority: Authority, *servers: OmarServer) -> Canaries:
     """Give the secrets of a client, with the cookies that it was given so far."""
-    sent = {
-        cookie.partition("=")[2] for server in servers for cookie in cookies(server, "download", "upload") if cookie
-    }
-    sent = {value.partition(";")[0] for value in sent}
+    given = [cookie for server in servers for cookie in cookies(server, "download", "upload") if cookie]
+    sent = {cookie.partition("=")[2].partition(";")[0] for cookie in given}
     assert all(len(value) > 10 for value in sent)
     return Canaries(
         {
@@ -244,22 +273,152 @@ async def test_trouble_tells_nothing(gate: Gate, omar_authority: Authority, dire
     assert spy.told.kinds >= KINDS
 
 
-KINDS = {
-    "CertificateRejectedError",
-    "DeadlineError",
-    "EmptyBodyError",
-    "LoginError",
-    "OutcomeUnknownError",
-    "PartialDownloadError",
-    "ResponseError",
-    "ResponseTooLargeError",
-    "SavedFile",
-    "StatusError",
-    "SubmissionRejectedError",
-    "TransportError",
-    "TruncatedBodyError",
-    "UnexpectedPageError",
-    "UnexpectedRedirectError",
-    "UploadReceipt",
-}
-"""What must have been written down, or the trouble did not happen."""
+def no_room(_: int, content: bytes | memoryview) -> int:
+    """Write as a disk that is full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(len(content)))
+
+
+@pytest.mark.gate("G17")
+async def test_a_full_disk_tells_nothing(
+    gate: Gate, omar_authority: Authority, omar_server: OmarServer, omar_config: OmarConfig, directory: Path
+) -> None:
+    """Data that cannot be written, small or large, show in no error of the disk."""
+    spy = Spy(Told())
+    client = OmarClient(omar_config, observer=spy.told.value)
+    client._parts = assemble(client._config, client._context, spy.told.value, Effects(files=FileSystem(write=no_room)))
+    async with client:
+        for body in (CSV, LONG):
+            omar_server.script(sized(body))
+            with spy.told.listening():
+                await spy.watch(fetch(client, directory / "data"))
+    canaries = secrets(omar_authority, omar_server)
+    leaks = [*spy.told.leaks(canaries), *leaks_in_files(canaries, directory)]
+    gate.record(2, len(leaks), "data on a full disk")
+    assert leaks == []
+    assert "DiskError" in spy.told.kinds
+
+
+@pytest.mark.gate("G17")
+def test_local_mistakes_tell_nothing(gate: Gate, omar_authority: Authority, directory: Path) -> None:
+    """Settings and certificates that cannot be used are refused without a word of passphrase or key."""
+    credentials = omar_authority.write(directory / "files", PASSPHRASE)
+    plain = directory / "files" / "plain.key"
+    plain.write_bytes(omar_authority.key_pem())
+    toml = directory / "files" / "omar.toml"
+    toml.write_text(f'[default]\npkcs12 = "{credentials.pkcs12}"\npassphrase = "{PASSPHRASE}"\n')
+    p12, pem, key = credentials.pkcs12, credentials.certificate, credentials.key
+    cut = directory / "files" / "cut.p12"
+    cut.write_bytes(p12.read_bytes()[:-9])
+    variables = {"AIOMAR_PKCS12": str(p12), "AIOMAR_PASSPHRASE": PASSPHRASE}
+    mistakes: list[Callable[[], object]] = [
+        lambda: ClientIdentity.from_pkcs12(p12, WRONG),
+        lambda: ClientIdentity.from_pkcs12(p12, lambda: WRONG),
+        lambda: ClientIdentity.from_pkcs12(p12, WRONG.encode() + b"\xff"),
+        lambda: ClientIdentity.from_pkcs12(cut, PASSPHRASE),
+        lambda: ClientIdentity.from_pkcs12(pem, PASSPHRASE),
+        lambda: ClientIdentity.from_pem(pem, key, WRONG),
+        lambda: ClientIdentity.from_pem(pem, key, lambda: WRONG),
+        lambda: ClientIdentity.from_pem(pem, p12, PASSPHRASE),
+        lambda: ClientIdentity.from_pem(plain, plain, PASSPHRASE),
+        lambda: ClientIdentity.from_pem(credentials.ca_file, plain),
+        lambda: OmarConfig.from_env({**variables, "AIOMAR_ENVIRONMENT": "moon"}),
+        lambda: OmarConfig.from_env({**variables, "AIOMAR_ENVIRONMENT": "test", "AIOMAR_CONCURRENCY": "x"}),
+        lambda: OmarConfig.from_env({**variables, "AIOMAR_ENVIRONMENT": "test", "AIOMAR_PASSPHRASE": WRONG}),
+        lambda: OmarConfig.from_toml(toml),
+    ]
+    told = Told()
+    ended = []
+    with told.listening():
+        for mistake in mistakes:
+            ended += [error] if (error := error_of(mistake)) else []
+        for error in ended:
+            told.error(error)
+    leaks = told.leaks(secrets(omar_authority))
+    gate.record(len(mistakes), len(leaks) + len(mistakes) - len(ended), "local mistakes")
+    assert leaks == set()
+    assert len(ended) == len(mistakes)
+
+
+def error_of(mistake: Callable[[], object]) -> OmarError | None:
+    """Give what a mistake raises, without the frames of the test, which knows everything."""
+    try:
+        mistake()
+    except (IdentityError, ConfigError) as error:
+        frames = error.__traceback__
+        while frames is not None and Path(frames.tb_frame.f_code.co_filename) == Path(__file__):
+            frames = frames.tb_next
+        return error.with_traceback(frames)
+    return None
+
+
+@pytest.mark.gate("G17")
+def test_the_command_line_tells_nothing(
+    gate: Gate,
+    omar_authority: Authority,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither in words, nor in full, nor as JSON; and a child gets no passphrase but its own."""
+    files = omar_authority.write(directory / "files", PASSPHRASE)
+    monkeypatch.setenv("AIOMAR_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setenv("CANARY", WRONG)
+    span = ("--from", "2026-01-01", "--to", "2026-01-02", "--format", "csv", "--time", "pst", "--into", "data")
+    faults: list[Fault] = [Status(500), sized(HALF, len(CSV)), DropAnswer()]
+    styles = ("--verbose", "--json", "--quiet")
+    told = Told()
+    done = 0
+    with serving(omar_authority, directory / "tmp") as place:
+        options = [option for option in place.options if "pkcs12" not in option]
+        options += [f"--pkcs12={files.pkcs12}"]
+        for number, style in enumerate(styles):
+            source = directory / "sources" / f"{number}.csv"
+            source.write_bytes(CSV + style.encode())
+            commands = [
+                ["check", *options],
+                ["check", *options, "--passphrase-env", "CANARY"],
+                ["download", *options, "--meter", "1001", "--meter", "9999", *span],
+                ["upload", *options, str(source)],
+                ["upload", *options, str(source)],
+                ["verify", "data"],
+            ]
+            place.server.script(*faults)
+            for command in commands:
+                with told.listening():
+                    code = main([*command, style])
+                told.text(f"{command[0]} {style}", f"{code} {capsys.readouterr()}")
+                done += 1
+            place.server.check_faults()
+        environ = _Command.prepare(place.server, directory / "tmp", []).environ
+        told.text("environment of a child", repr({**environ, "CANARY": ""}))  # that one is the user's own
+        canaries = secrets(omar_authority, place.server)
+    leaks = [*told.leaks(canaries), *leaks_in_files(canaries, directory)]
+    gate.record(done, len(leaks), "commands in three styles")
+    assert leaks == []
+
+
+def careless(passphrase: str) -> None:
+    """Fail with the passphrase at hand."""
+    raise ConfigError(f"something else: {len(passphrase)}")
+
+
+@pytest.mark.gate("G17")
+def test_what_is_told_is_really_searched(gate: Gate, omar_authority: Authority) -> None:
+    """A secret in a log, a warning, a local variable, a message or a pickle is found."""
+    told = Told()
+
+    with told.listening():
+        logging.getLogger("anybody").debug("the passphrase is %s", PASSPHRASE)
+        warnings.warn(f"see {PASSPHRASE}", stacklevel=1)
+    try:
+        careless(PASSPHRASE)
+    except ConfigError as error:
+        told.error(error)
+    told.value(Meter(PASSPHRASE))
+    told.value(ConfigError(f"no: {PASSPHRASE}"))
+    found = {where for name, where in told.leaks(secrets(omar_authority)) if name == "passphrase"}
+    must = {f"{way} of Meter" for way in ("repr", "str", "json", "fields", "pickle")}
+    must |= {f"{way} of ConfigError" for way in ("traceback", "repr", "str", "pickle")}
+    must |= {"log of anybody", "record of anybody", "warning"}
+    gate.record(len(must), len(must - found), "planted secrets that are found")
+    assert found >= must

@@ -81,21 +81,25 @@ async def test_no_connection(  # noqa: PLR0917 - pytest gives parameters and fix
     source.write_bytes(b"1,2\r\n")
     repeats = Repeats()
     with place() as origin, untouched(tmp_path):
-        config = attrs.evolve(omar_config, timeouts=Timeouts(connect=0.1 if kind is DeadlineError else 10.0))
-        if operation != "upload":
-            environment = attrs.evolve(config.environment, **{f"{_ORIGINS[operation]}_origin": origin})
-            config = attrs.evolve(config, environment=environment)
+        timeouts = Timeouts(connect=0.1 if kind is DeadlineError else 10.0)
+        environment = omar_config.environment
+        if operation == "login":
+            environment = attrs.evolve(environment, upload_origin=origin)
+        elif operation == "download":
+            environment = attrs.evolve(environment, download_origin=origin)
+        config = attrs.evolve(omar_config, environment=environment, timeouts=timeouts)
         async with opened(config, Effects(), repeats) as client:
             if operation == "upload":
                 await client.login()
                 lead_uploads_to(client, origin)
-            call = {
-                "login": client.login,
-                "download": lambda: fetch(client, tmp_path),
-                "upload": lambda: client.upload(source),
-            }[operation]
             with pytest.raises(kind) as caught:
-                await call()
+                match operation:
+                    case "login":
+                        await client.login()
+                    case "download":
+                        await fetch(client, tmp_path)
+                    case "upload":
+                        await client.upload(source)
     assert type(caught.value) is kind
     assert not isinstance(caught.value, DeadlineError) or caught.value.phase == "connect"
     assert repeats.attempts(operation) == 3
@@ -103,9 +107,6 @@ async def test_no_connection(  # noqa: PLR0917 - pytest gives parameters and fix
     if operation == "upload":
         states = [record.state for record in Submissions(omar_config.state_dir).records()]
         assert states == [SubmissionState.NOT_SENT]
-
-
-_ORIGINS = {"login": "upload", "download": "download"}
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiomar.errors import DiskError, UsageError
-from aiomar.submissions import Ledger, SubmissionState
+from aiomar.submissions import Ending, Ledger, SubmissionState
 from aiomar.submissions._ledger_rows import shown
 from aiomar.submissions._records import By
 from tests.support.ledgers import NOW, SENDER, SOURCE, ended, intend, submission
@@ -54,7 +54,7 @@ def test_every_commit_is_synced_with_a_journal_that_cannot_come_back(ledger: Led
 def test_a_receipt_is_recorded(ledger: Ledger) -> None:
     """File id, saved name and time stand in the record, and the journal has both changes."""
     ledger_id = intend(ledger)
-    ledger.end(ledger_id, ACCEPTED, LATER, file_id="123456", saved_name="a_1.csv")
+    ledger.end(ledger_id, Ending(ACCEPTED, file_id="123456", saved_name="a_1.csv"), LATER)
     record = ledger.record(ledger_id)
     assert (record.state, record.file_id, record.saved_name) == (ACCEPTED, "123456", "a_1.csv")
     assert (record.submitted_at, record.ended_at) == (NOW, LATER)
@@ -68,11 +68,11 @@ def test_an_unknown_outcome_keeps_its_facts_through_what_is_found_out(ledger: Le
     """Reason and phase move into the journal; facts are added to."""
     ledger_id = intend(ledger)
     facts = {"status": 503, "page": Path("/tmp/x.html"), "words": "Gr\u00fc\u00dfe"}  # noqa: S108 - not opened
-    ledger.end(ledger_id, UNKNOWN, NOW, reason="a cut", phase="response", facts=facts)
+    ledger.end(ledger_id, Ending(UNKNOWN, reason="a cut", phase="response", facts=facts), NOW)
     record = ledger.record(ledger_id)
     assert (record.state, record.reason, record.phase) == (UNKNOWN, "a cut", "response")
     assert record.facts == {**facts, "page": "/tmp/x.html"}  # noqa: S108 - not opened
-    ledger.end(ledger_id, ACCEPTED, LATER, by="confirm", note="found", facts={"found": 96})
+    ledger.end(ledger_id, Ending(ACCEPTED, by="confirm", note="found", facts={"found": 96}), LATER)
     record = ledger.record(ledger_id)
     assert (record.state, record.reason, record.phase, record.ended_at) == (ACCEPTED, None, None, LATER)
     assert record.facts == {**facts, "page": "/tmp/x.html", "found": 96}  # noqa: S108 - not opened
@@ -97,21 +97,23 @@ def test_only_these_changes_are_made(ledger: Ledger, old: SubmissionState) -> No
         ledger_id = ended(ledger, old)
         before = ledger.record(ledger_id), ledger.changes(ledger_id)
         if (old, new, by) in ALLOWED:
-            ledger.end(ledger_id, new, LATER, by=by)
+            ledger.end(ledger_id, Ending(new, by=by), LATER)
             assert ledger.record(ledger_id).state is new
             assert len(ledger.changes(ledger_id)) == len(before[1]) + 1
         else:
             with pytest.raises(UsageError, match=f"is {old.value!r} and cannot be made {new.value!r}"):
-                ledger.end(ledger_id, new, LATER, by=by, file_id="1")
+                ledger.end(ledger_id, Ending(new, by=by, file_id="1"), LATER)
             assert (ledger.record(ledger_id), ledger.changes(ledger_id)) == before
 
 
 def test_a_confirmed_submission_gains_a_line_and_nothing_else(ledger: Ledger) -> None:
     """What the receipt said stays as it was, whatever comes with the note."""
     ledger_id = intend(ledger)
-    ledger.end(ledger_id, ACCEPTED, NOW, file_id="123")
+    ledger.end(ledger_id, Ending(ACCEPTED, file_id="123"), NOW)
     before = ledger.record(ledger_id)
-    ledger.end(ledger_id, ACCEPTED, LATER, by="confirm", note="all 96 intervals found", file_id="9", facts={"x": 1})
+    ledger.end(
+        ledger_id, Ending(ACCEPTED, by="confirm", note="all 96 intervals found", file_id="9", facts={"x": 1}), LATER
+    )
     assert ledger.record(ledger_id) == before
     assert ledger.changes(ledger_id)[-1].note == "all 96 intervals found"
 
@@ -148,7 +150,7 @@ def test_what_may_have_been_taken_blocks_the_same_content(
 def test_a_file_id_leads_to_its_submission(ledger: Ledger) -> None:
     """The record of a receipt is found by its id."""
     ledger_id = intend(ledger)
-    ledger.end(ledger_id, ACCEPTED, NOW, file_id="123")
+    ledger.end(ledger_id, Ending(ACCEPTED, file_id="123"), NOW)
     found = ledger.by_file_id("123")
     assert found is not None
     assert found.id == ledger_id
@@ -275,7 +277,7 @@ def test_a_path_that_is_no_text_is_kept(ledger: Ledger) -> None:
 def test_words_of_others_are_made_fit_to_be_shown(ledger: Ledger) -> None:
     """Whoever wrote a reason cannot move the cursor of who reads it."""
     ledger_id = intend(ledger)
-    ledger.end(ledger_id, REJECTED, NOW, reason="M\u00fcller \x1b[2J\n\u202e" + "x" * 2000)
+    ledger.end(ledger_id, Ending(REJECTED, reason="M\u00fcller \x1b[2J\n\u202e" + "x" * 2000), NOW)
     reason = ledger.record(ledger_id).reason
     assert reason is not None
     assert reason.startswith("M\u00fcller \\x1b[2J \\u202exxx")

@@ -10,7 +10,7 @@ import pytest
 
 from aiomar._process_lock import acquire
 from aiomar.errors import ConfigError, UsageError
-from aiomar.submissions import Ledger, Sender, Submissions, SubmissionState, ledger_directory, lock_path
+from aiomar.submissions import Ending, Ledger, Sender, Submissions, SubmissionState, ledger_directory, lock_path
 from tests.support.ledgers import NOW, SOURCE, ended, intend, submission
 
 ORIGINS = ("https://one.example", "https://two.example:8443")
@@ -27,7 +27,9 @@ def folders(tmp_path: Path) -> list[Path]:
                 now = NOW + dt.timedelta(minutes=2 * number + place)
                 ledger_id = ledger.intend(submission(os.urandom(5000)), SOURCE, sender, now)
                 if number % 3:
-                    ledger.end(ledger_id, (SubmissionState.ACCEPTED, SubmissionState.UNKNOWN)[number % 3 - 1], now)
+                    ledger.end(
+                        ledger_id, Ending((SubmissionState.ACCEPTED, SubmissionState.UNKNOWN)[number % 3 - 1]), now
+                    )
     return folders
 
 

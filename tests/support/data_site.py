@@ -1,6 +1,6 @@
 """A site over TLS that answers thousands of requests a second, and never twice the same.
 
-It knows logins, sessions and downloads.  Every answer holds its request's address and number, so that a file that was
+It knows logins, sessions, downloads and uploads.  Every answer holds its request's address and number, so that a file that was
 put together from two answers, or that belongs to another request, is found out.  Bodies are sent in pieces, each a TLS
 record of its own: a cut leaves a part of them.
 """
@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import ssl
 import zlib
 from collections import defaultdict
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self
+
+from aiomar.testing import _html
 
 FramingKind = Literal["length", "chunked", "close", "http/1.0"]
 """How the end of a body is shown; the last two: by the end of the connection."""
 FRAMINGS: tuple[FramingKind, ...] = ("length", "chunked", "close", "http/1.0")
 
+_LENGTH = re.compile(r"(?im)^content-length: (\d+)")
 _RECORD = 216
 _LARGEST_PIECE = 16_000
 """A piece fits into one TLS record."""
@@ -33,7 +38,7 @@ class DataSite:
         seed: where chance comes from.
 
     Attributes:
-        framing: of the answers from now on.
+        framings: of the answers from now on; each draws one.
         size: about how many bytes a body has from now on.
         served: the bodies of every download since the last `forget`, by path and query.
         requests: since the last `forget`, logins too.
@@ -45,7 +50,7 @@ class DataSite:
         self._tasks: set[asyncio.Task[None]] = set()
         self._problems: list[BaseException] = []
         self._session = 1
-        self.framing: FramingKind = "length"
+        self.framings: Sequence[FramingKind] = ("length",)
         self.size = 1_000
         self.served: defaultdict[str, list[bytes]] = defaultdict(list)
         self.requests = 0
@@ -98,7 +103,9 @@ class DataSite:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 self.requests += 1
-                if not await self._answer(head, writer):
+                if length := _LENGTH.search(head):
+                    self._take(head, await reader.readexactly(int(length[1])), writer)
+                elif not await self._answer(head, writer):
                     break
             writer.close()
             await writer.wait_closed()
@@ -106,6 +113,13 @@ class DataSite:
             pass  # the peer may leave whenever it likes
         finally:
             writer.transport.abort()
+
+    def _take(self, head: str, form: bytes, writer: asyncio.StreamWriter) -> None:
+        """Take an upload, whatever it is."""
+        name, _, content = form.partition(b'filename="')[2].partition(b'"')
+        size = len(content.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0])
+        taken = f"Cookie: S={self._session}\r\n" in head
+        writer.write(_whole(_html.receipt(name.decode(), size, 77) if taken else _LOGIN_PAGE))
 
     async def _answer(self, head: str, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; true if the connection lives on."""
@@ -119,7 +133,7 @@ class DataSite:
         self.answers += 1
         body = self._body(target)
         self.served[target].append(body)
-        framing = self.framing
+        framing = self._rng.choice(self.framings)
         pieces = _split(body, self._rng)
         writer.write(_head(framing, len(body)) + _framed(pieces[0], framing))
         for piece in pieces[1:]:

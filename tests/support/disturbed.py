@@ -12,12 +12,14 @@ import errno
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import attrs
+import pytest
 
 from aiomar import OmarClient, OmarConfig
 from aiomar._assembly import Effects, assemble
@@ -226,5 +228,5 @@ async def nothing_left() -> AsyncIterator[None]:
     try:
         await until(lambda: not tasks_of_client() and not client_threads() and descriptors() == before)
     except TimeoutError:
-        assert (tasks_of_client(), client_threads(), descriptors()) == ([], [], before)  # says what is left
-        raise
+        left = [*tasks_of_client(), *client_threads(), *(Counter(descriptors()) - Counter(before))]
+        pytest.fail(f"{left} did not end")

@@ -17,7 +17,7 @@ from typing import Literal
 
 import attrs
 
-from aiomar import SubmissionState, Submissions
+from aiomar import Submissions, SubmissionState
 from aiomar.submissions import Ledger, ledger_directory
 from aiomar.testing import OmarServer
 from tests.client.helpers import until

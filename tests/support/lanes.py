@@ -177,7 +177,7 @@ class Lane:
         client = await self._ready()
         rng, site = self._rng, self._site
         self._rounds += 1
-        site.framing = rng.choice(FRAMINGS)
+        site.framings = (rng.choice(FRAMINGS),)
         site.size = rng.choices((300, 3_000, 30_000, 200_000), (50, 35, 13, 2))[0]
         site.forget()
         if rng.random() < 0.05:
@@ -251,7 +251,7 @@ class Lane:
         tally = self._tally
         tally.done += 1
         tally.faulty += bool(trouble.toxics)
-        framed = self._site.framing in {"length", "chunked"}
+        framed = self._site.framings[0] in {"length", "chunked"}
         promised = trouble.deadly <= (2 if framed else 1)
         if isinstance(outcome, SavedFile):
             tally.saved += 1
@@ -263,7 +263,7 @@ class Lane:
         cut = isinstance(outcome, TruncatedBodyError) and outcome.hint is Hint.NEVER
         if promised and (framed or not cut):
             tally.promised += 1
-            tally.broken.append(f"{self._site.framing} {outcome!r} with {list(map(str, trouble.toxics))}")
+            tally.broken.append(f"{self._site.framings} {outcome!r} with {list(map(str, trouble.toxics))}")
 
     def _compare(self, file: SavedFile, content: bytes | None) -> None:
         """Hold a file to one of the answers to its own request."""
@@ -271,7 +271,7 @@ class Lane:
         answers = (body for target, bodies in self._site.served.items() if wanted in target for body in bodies)
         good = content is not None and content in answers and file.sha256 == hashlib.sha256(content).hexdigest()
         if not good:
-            self._tally.corrupt.append(f"{self._site.framing} {file!r}")
+            self._tally.corrupt.append(f"{self._site.framings} {file!r}")
 
     @staticmethod
     def _remove(directory: Path) -> None:

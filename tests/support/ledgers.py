@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from aiomar._database import transaction
-from aiomar.submissions import Ledger, Sender, Submission, SubmissionState
+from aiomar.submissions import Ending, Ledger, Sender, Submission, SubmissionState
 
 NOW = dt.datetime(2026, 1, 31, 8, 0, 0, tzinfo=dt.UTC)
 SENDER = Sender(environment="test", upload_origin="https://omar.example", subject="CN=Somebody", fingerprint="0f" * 32)
@@ -39,7 +39,7 @@ def ended(ledger: Ledger, state: SubmissionState, content: bytes = b"1001,1,2\n"
     """Record a submission that is in a state."""
     ledger_id = intend(ledger, content, now)
     if state is not SubmissionState.SENDING:
-        ledger.end(ledger_id, state, now)
+        ledger.end(ledger_id, Ending(state), now)
     return ledger_id
 
 
@@ -56,7 +56,7 @@ def write_on(directory: Path, seed: int, reports: Connection) -> None:
             ledger_id = intend(ledger, content_of(seed, number))
             reports.send((ledger_id, number, "sending"))
             if number % 3 != 2:
-                ledger.end(ledger_id, SubmissionState.ACCEPTED, NOW, file_id=str(number))
+                ledger.end(ledger_id, Ending(SubmissionState.ACCEPTED, file_id=str(number)), NOW)
                 reports.send((ledger_id, number, "accepted"))
             number += 1
 

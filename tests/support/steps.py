@@ -31,6 +31,8 @@ class Steps:
     late: bool = False
     """Whether a cancellation comes a turn of the loop later, when what the step brought about has begun to run."""
     _at: frozenset[int] = frozenset()
+    _call: Coroutine[Any, Any, Any] | None = None
+    """Not begun yet, so nothing counts before its first step."""
     _task: asyncio.Task[Any] | None = None
 
     @contextmanager
@@ -58,7 +60,7 @@ class Steps:
     async def run(self, call: Coroutine[Any, Any, _T], *at: int) -> asyncio.Task[_T]:
         """Run a call in a task and cancel it after these steps, by their numbers from 1; give the task, which is done."""
         self.count = self.hits = 0
-        self._at = frozenset(at)
+        self._at, self._call = frozenset(at), call
         self._task = asyncio.create_task(call)
         try:
             async with asyncio.timeout(30):
@@ -67,8 +69,12 @@ class Steps:
             self._at = frozenset()
         return self._task
 
-    def passed(self) -> None:
+    def passed(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Count a step."""
+        if coroutine is self._call:
+            self._call = None
+        if self._call is not None:
+            return
         self.count += 1
         if self.count in self._at:
             if self.late:
@@ -90,12 +96,12 @@ class _Counted(Coroutine[Any, Any, Any]):
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the coroutine's
         result = self._inner.send(value)
-        self._steps.passed()
+        self._steps.passed(self._inner)
         return result
 
     def throw(self, *error: Any) -> Any:  # type: ignore[override] # noqa: ANN401 - the coroutine's
         result = self._inner.throw(*error)
-        self._steps.passed()
+        self._steps.passed(self._inner)
         return result
 
     def close(self) -> None:
