@@ -9,6 +9,7 @@ time the loop waits for it; one call for all of them needs it once.
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import os
 import re
@@ -74,3 +75,22 @@ class FileSystem:
 
 REAL_FILES: Final = FileSystem()
 """What is used where nothing else is handed in."""
+
+
+def sync_directory(directory: _Path, files: FileSystem) -> None:
+    """Make the names in a directory durable, where the system can.
+
+    Raises:
+        OSError: it could not be synced.
+    """
+    if sys.platform == "win32":  # which does not open directories
+        return
+    fd = files.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        files.fsync(fd)
+    except OSError as error:
+        # Some file systems cannot sync a directory at all; there is nothing more to be had from them.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        files.close(fd)

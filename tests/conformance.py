@@ -56,7 +56,7 @@ CLAUSES = (
     ),
     Clause("DL 3.2", "`getMDEF.jsp` for MDEF, `getSQMDCsvForDownload.jsp` for CSV"),
     Clause("DL 3.3", "write the binary response to disk with the right extension"),
-    *_both("3.4", "loading takes time, about an hour and more", due="comes with confirming submissions"),
+    *_both("3.4", "loading takes time, about an hour and more"),
 )
 IDS = frozenset(clause.id for clause in CLAUSES)
 

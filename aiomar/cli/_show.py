@@ -11,28 +11,48 @@ import datetime as dt
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 from rich.filesize import decimal
 
 import aiomar
-from aiomar import FileFormat, Group, LimitError, Meter, OmarClient, OmarConfig, SavedFile, TimeType, UploadReceipt
+from aiomar import (
+    Confirmation,
+    FileFormat,
+    Group,
+    LimitError,
+    Meter,
+    OmarClient,
+    OmarConfig,
+    OmarError,
+    OutcomeUnknownError,
+    SavedFile,
+    Submissions,
+    SubmissionState,
+    TimeType,
+    UploadBlockedError,
+    UploadReceipt,
+)
 from aiomar.cli._output import Output
 from aiomar.cli._progress import shown
 from aiomar.cli._show_checks import Check, conclude
 from aiomar.cli._show_killed import KILLED, kill_and_resume
 from aiomar.cli._upload import show_receipts
-from aiomar.testing import DEFAULT_METERS, CutBody, ExpireSession, LoginPage, OmarServer
+from aiomar.testing import DEFAULT_METERS, CutBody, DropAnswer, ExpireSession, LoginPage, OmarServer
 
+_E = TypeVar("_E", bound=OmarError)
 _START, _END = dt.date(2026, 2, 20), dt.date(2026, 3, 21)
 _CHANGE_DAY, _DAY_BEFORE = dt.date(2026, 3, 8), dt.date(2026, 3, 7)
 _SELECTIONS: tuple[aiomar.Selection, ...] = (*map(Meter, DEFAULT_METERS), Group("123"))
 _CLOCK = TimeType.DST
 _UPLOADS = 3
 _TOO_LONG = "a-name-that-is-one-character-too-long.dat"
+_RECORDS = "records"
+"""Directory of the ledger."""
 
 
 @attrs.define
@@ -53,7 +73,9 @@ async def show(out: Output, directory: Path) -> int:
     async with OmarServer() as server:
         with shown(out, len(_SELECTIONS) * len(FileFormat)) as observe:
             seen = _Seen(observe)
-            config = OmarConfig(server.identity(), server.environment, trust=server.trust)
+            config = OmarConfig(
+                server.identity(), server.environment, trust=server.trust, state_dir=directory / _RECORDS
+            )
             async with OmarClient(config, observer=seen) as client:
                 await client.login()
                 out.line(f"\n1. Logged in to {server.environment.upload_origin}\n   as {config.identity.subject}")
@@ -61,10 +83,13 @@ async def show(out: Output, directory: Path) -> int:
                 out.line("   a session ends, a connection drops, and a login page comes in place of data")
                 files = await _download(out, client, server, directory)
                 out.line("\n3. Submit files, one at a time")
-                receipts, refusal = await _submit(client, files, directory)
-        show_receipts(out, receipts, short=True)
-        out.line(f"   A fourth file was refused before a byte was sent, as it should be:\n   {refusal}")
-        checks = await asyncio.to_thread(_compare, server, files, receipts, refusal, seen)
+                submitted = await _submit(client, server, files, directory)
+        show_receipts(out, submitted.receipts, short=True)
+        out.line(f"   A file was refused before a byte was sent, as it should be:\n   {submitted.refused}")
+        out.line(f"   A file was sent and its answer was lost:\n   {submitted.unknown}")
+        verdict = submitted.verdict
+        out.line(f"   Looked for it in the server's data: {verdict.found:,} of {verdict.expected:,} intervals show")
+        checks = await asyncio.to_thread(_compare, server, files, submitted, seen)
     out.line(f"\n4. Download into {KILLED}/ in a process that is killed, and run it again")
     checks += await kill_and_resume(out, directory, _SELECTIONS, _START, _END)
     out.summary |= {"bytes": sum(file.size for file in files)}
@@ -93,34 +118,66 @@ async def _download(out: Output, client: OmarClient, server: OmarServer, directo
     return files
 
 
-async def _submit(
-    client: OmarClient, files: Sequence[SavedFile], directory: Path
-) -> tuple[Sequence[UploadReceipt], LimitError | None]:
-    """Submit three of the files, and one whose name is too long."""
-    good = sorted(file.path for file in files if file.file_format is FileFormat.MDEF)[1 : 1 + _UPLOADS]
-    report = await client.upload_all(good)
+@attrs.frozen(kw_only=True)
+class _Submitted:
+    """What became of the files that were submitted."""
+
+    receipts: Sequence[UploadReceipt]
+    refused: LimitError | None
+    blocked: UploadBlockedError | None
+    unknown: OutcomeUnknownError | None
+    verdict: Confirmation
+    states: Counter[SubmissionState]
+
+
+async def _submit(client: OmarClient, server: OmarServer, files: Sequence[SavedFile], directory: Path) -> _Submitted:
+    """Submit three of the files, one whose name is too long, and one whose answer gets lost; look for that one."""
+    _, *good = sorted((file for file in files if file.file_format is FileFormat.MDEF), key=lambda file: file.path)
+    report = await client.upload_all([file.path for file in good[:_UPLOADS]])
     too_long = directory / _TOO_LONG
-    await asyncio.to_thread(shutil.copyfile, good[0], too_long)
+    await asyncio.to_thread(shutil.copyfile, good[0].path, too_long)
+    refused = await _error_of(client.upload(too_long), LimitError)
+    lost = good[_UPLOADS]
+    server.script(DropAnswer())
+    unknown = await _error_of(client.upload(lost.path), OutcomeUnknownError)
+    blocked = await _error_of(client.upload(lost.path), UploadBlockedError)
+    verdict = await client.confirm(
+        str(unknown and unknown.ledger_id),
+        lost.selection,
+        lost.start,
+        lost.end,
+        file_format=lost.file_format,
+        time_type=lost.time_type,
+        timeout=dt.timedelta(),
+    )
+    records = await asyncio.to_thread(lambda: list(Submissions(directory / _RECORDS).records()))
+    return _Submitted(
+        receipts=report.receipts,
+        refused=refused,
+        blocked=blocked,
+        unknown=unknown,
+        verdict=verdict,
+        states=Counter(record.state for record in records),
+    )
+
+
+async def _error_of(call: Awaitable[object], kind: type[_E]) -> _E | None:
+    """Give the error that a call should end with; `None` if it does not."""
     try:
-        await client.upload(too_long)
-    except LimitError as error:
-        return report.receipts, error
-    return report.receipts, None
+        await call
+    except kind as error:
+        return error
+    return None
 
 
-def _compare(
-    server: OmarServer,
-    files: Sequence[SavedFile],
-    receipts: Sequence[UploadReceipt],
-    refusal: LimitError | None,
-    seen: _Seen,
-) -> list[Check]:
+def _compare(server: OmarServer, files: Sequence[SavedFile], submitted: _Submitted, seen: _Seen) -> list[Check]:
     """Hold what the client reports against what the server has and saw."""
     total = len(_SELECTIONS) * len(FileFormat)
     same = sum(_is_as_served(server, file) for file in files)
     sent = [(upload.name, upload.sha256, upload.file_id) for upload in server.uploads]
-    taken = sum((receipt.source_name, receipt.sha256, receipt.file_id) in sent for receipt in receipts)
+    taken = sum((receipt.source_name, receipt.sha256, receipt.file_id) in sent for receipt in submitted.receipts)
     csv = next(file for file in files if file.selection == _SELECTIONS[0] and file.file_format is FileFormat.CSV)
+    refused = submitted.refused is not None and submitted.refused.rule == "name_length"
     return [
         Check("files", len(files), total),
         Check("  the same, byte for byte, as the server has them", same, total),
@@ -130,9 +187,13 @@ def _compare(
         Check("logins, the first included", seen.events[aiomar.LoggedIn], 3),
         Check("retries after a dropped connection", seen.events[aiomar.DownloadRetrying], 1),
         Check("uploads with a receipt that matches", taken, _UPLOADS),
-        Check("  files that the server got", len(server.uploads), _UPLOADS),
+        Check("uploads whose answer was lost", int(submitted.unknown is not None), 1),
+        Check("  held back when they were tried again", int(submitted.blocked is not None), 1),
+        Check("  confirmed by what the server has", int(submitted.verdict.confirmed), 1),
+        Check("files that the server got", len(server.uploads), _UPLOADS + 1),
+        Check("  accepted in the ledger", submitted.states[SubmissionState.ACCEPTED], _UPLOADS + 1),
         Check("  at the same time, at most", server.max_concurrent_uploads, 1),
-        Check("refused by the rules, never sent", int(refusal is not None and refusal.rule == "name_length"), 1),
+        Check("refused by the rules, never sent", int(refused), 1),
     ]
 
 

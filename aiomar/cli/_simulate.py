@@ -36,6 +36,8 @@ class Running:
     """Encrypted under the passphrase, like the PKCS#12 file."""
     ca_file: Path
     passphrase_file: Path
+    state_dir: Path
+    """Made by the first upload."""
 
 
 def simulate(
@@ -95,15 +97,23 @@ async def _server(port: int, download_port: int, directory: Path) -> AsyncIterat
             key=files.key,
             ca_file=files.ca_file,
             passphrase_file=passphrase_file,
+            state_dir=directory / "state",
         )
 
 
 def how_to_use(running: Running) -> str:
     """Give the commands for a second terminal, ready to be copied."""
     upload, download = running.upload_origin, running.download_origin
-    pkcs12, certificate, key, ca_file, passphrase = (
+    pkcs12, certificate, key, ca_file, passphrase, state_dir = (
         shlex.quote(str(path))
-        for path in (running.pkcs12, running.certificate, running.key, running.ca_file, running.passphrase_file)
+        for path in (
+            running.pkcs12,
+            running.certificate,
+            running.key,
+            running.ca_file,
+            running.passphrase_file,
+            running.state_dir,
+        )
     )
     return f"""\
 An OMAR-Online is running: meters 1001 to 1060, group 123. Ctrl-C ends it.
@@ -114,9 +124,11 @@ export AIOMAR_DOWNLOAD_ORIGIN={download}
 export AIOMAR_PKCS12={pkcs12}
 export AIOMAR_PASSPHRASE="$(cat {passphrase})"
 export AIOMAR_CA_FILE={ca_file}
+export AIOMAR_STATE_DIR={state_dir}
 
 aiomar check
 aiomar download --meter 1001 --group 123 --from 2026-03-01 --to 2026-03-31 --format mdef --time dst --into data
 aiomar upload data/meter-1001_20260301_20260331_dst.dat
+aiomar submissions list
 curl --cacert {ca_file} --cert {certificate} --key {key} --pass "$AIOMAR_PASSPHRASE" {upload}/fr_top.jsp
 """

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from aiomar._files import FileSystem
+from aiomar._files import FileSystem, sync_directory
 from aiomar.errors import DiskError
-from aiomar.submissions._ledger_file import make_directory, sync_directory
+from aiomar.submissions._ledger_file import make_directory
 
 _FOLDER = "answers"
 _SUFFIX = ".html"

@@ -12,13 +12,11 @@ it can be copied as proof, and read where nothing may be written.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
 import sqlite3
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +24,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from aiomar._database import RefusedDatabaseError, connected, is_file, is_made, make_file, make_tables, trouble
-from aiomar._files import FileSystem
+from aiomar._files import FileSystem, sync_directory
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError, DiskError
 from aiomar.submissions._ledger_rows import SCHEMA
@@ -126,25 +124,6 @@ def translated(directory: Path) -> Iterator[None]:
 def damaged(directory: Path, reason: object) -> DiskError:
     """Say that a ledger cannot be read, and what to do."""
     return DiskError(_damaged(directory / _NAME, reason), errno=None)
-
-
-def sync_directory(directory: Path, files: FileSystem) -> None:
-    """Make the names in a directory durable, where the system can.
-
-    Raises:
-        OSError: it could not be synced.
-    """
-    if sys.platform == "win32":  # which does not open directories
-        return
-    fd = files.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        files.fsync(fd)
-    except OSError as error:
-        # Some file systems cannot sync a directory at all; there is nothing more to be had from them.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
-    finally:
-        files.close(fd)
 
 
 def make_directory(directory: Path, files: FileSystem) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import attrs
 
-from aiomar._files import REAL_FILES, FileSystem
+from aiomar._files import REAL_FILES, FileSystem, sync_directory
 from aiomar.errors import DestinationError, DiskError, OmarError
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_rows import SavedRow, Statement, Terms, record_statements
@@ -195,7 +195,7 @@ class Together:
         """Sync the directory and note the files.  Blocks."""
         try:
             if durable:
-                _sync_directory(self.directory, self.items[0].files)
+                sync_directory(self.directory, self.items[0].files)
             if self.catalogue is not None:
                 self.catalogue.write(self._statements)
         except (OSError, OmarError) as error:
@@ -223,18 +223,6 @@ def abandon(group: Sequence[Publication]) -> None:
             with suppress(OSError):
                 item.files.close(item.fd)
         item.error = item.error or OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
-
-
-def _sync_directory(directory: str, files: FileSystem) -> None:
-    fd = files.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        files.fsync(fd)
-    except OSError as error:
-        # Some file systems cannot sync a directory at all; there is nothing more to be had from them.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
-    finally:
-        files.close(fd)
 
 
 def sweep_parts(directory: Path, before: float, *, ranges: bool, files: FileSystem) -> None:

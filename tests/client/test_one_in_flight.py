@@ -157,7 +157,7 @@ async def test_a_holder_in_another_process_is_named_and_its_death_frees_the_turn
 @pytest.mark.fault(74)
 @pytest.mark.parametrize("same", [True, False], ids=["in one client", "in two clients"])
 async def test_cancelling_who_waits(
-    same: bool, omar_config: OmarConfig, omar_server: OmarServer, files: list[Path]
+    omar_config: OmarConfig, omar_server: OmarServer, files: list[Path], *, same: bool
 ) -> None:
     """Nothing of it was sent or recorded, and it leaves no turn behind that nobody has."""
     async with OmarClient(omar_config) as one, OmarClient(omar_config) as other:
@@ -176,7 +176,7 @@ async def test_cancelling_who_waits(
 
 @pytest.mark.parametrize("same", [True, False], ids=["in one client", "in two clients"])
 async def test_closing_the_client_of_who_waits(
-    same: bool, omar_config: OmarConfig, omar_server: OmarServer, files: list[Path]
+    omar_config: OmarConfig, omar_server: OmarServer, files: list[Path], *, same: bool
 ) -> None:
     """Who waits is told so, and has sent nothing; who was sending knows as little as after any cut."""
     async with OmarClient(omar_config) as one, OmarClient(omar_config) as other:

@@ -127,7 +127,7 @@ async def test_what_callers_are_told_is_the_truth(
 
 def missing(running: list[Lane]) -> set[str]:
     """Name what has not happened yet in any of the lanes."""
-    happened = {entry.told for lane in running for entry in lane.entries}
+    happened: set[str] = {entry.told for lane in running for entry in lane.entries}
     happened |= {name for lane in running for name in lane.tried}
     happened |= {type(record.fault).__name__ for lane in running for record in lane.server.requests if record.fault}
     return {"ok", "fail", "blocked", "unknown", *FAULTS, *BLOWS, *SOCKETS} - happened

@@ -29,7 +29,8 @@ from aiomar import (
     UploadReceipt,
 )
 from aiomar._assembly import Effects
-from aiomar.testing import OmarServer
+from aiomar.submissions import read_source
+from aiomar.testing import OmarServer, Page
 from aiomar.transfer import verify_directory
 from aiomar.transfer._publish import PART_NAME
 from tests.client.helpers import DAY, METER, Clock, data, fetch, fetch_range, on_disk
@@ -143,38 +144,41 @@ class Judge:
         return bool(failed)
 
     def _complaints(self, into: Path, outcome: SavedFile | RangeReport | OmarError) -> Iterator[str]:
-        failed, (old, new) = self.wire.failed, (self.scenario.before, self.scenario.new)
-        found = on_disk(into)
+        yield from self._on_disk(into)
+        yield from self._was_told(on_disk(into), outcome)
+        if held := open_below(into):
+            yield f"{held} are still open"
+        if (into / ".aiomar" / "catalogue.sqlite3").exists():
+            for file in verify_directory(into):
+                if file.problem in {"missing", "changed", "damaged"}:
+                    yield f"the catalogue claims {file.path.name}: {file.problem}"
+
+    def _on_disk(self, into: Path) -> Iterator[str]:
+        """Old or whole, and nothing else."""
+        failed, old, found = self.wire.failed, self.scenario.before, on_disk(into)
         parts = [name for name in found if PART_NAME.fullmatch(name)]
         # A part file that cannot be removed stays; an old file that cannot be put back stays under its other name.
         if len(parts) > sum(call == "unlink" or (call == "replace" and len(failed) > 1) for call, _ in failed):
             yield f"left {parts} behind"
         for name in {*found, *old} - {*parts}:
-            if found.get(name) not in {old.get(name), new.get(name)}:
+            if found.get(name) not in {old.get(name), self.scenario.new.get(name)}:
                 yield f"{name} is torn or gone"
+
+    def _was_told(self, found: dict[str, bytes], outcome: SavedFile | RangeReport | OmarError) -> Iterator[str]:
+        """What the caller hears is what is there."""
+        failed, old = self.wire.failed, self.scenario.before
         done, undone = self._told(outcome)
         for name in done:
-            if found.get(name) != new[name]:
+            if found.get(name) != self.scenario.new[name]:
                 yield f"{name} was said to be saved"
         # Undoing needs the disk too: only who can undo gets the old state back.
         for name in undone if len(failed) == 1 else ():
             if found.get(name) != old.get(name):
                 yield f"{name} was said not to be saved, but is there"
-        if self.mended and undone:
-            yield f"a repeat should have brought {undone}: {outcome!r}"
+        if undone and (self.mended or not failed):
+            yield f"{undone} should be there: {outcome!r}"
         if isinstance(outcome, DiskError) and outcome.errno not in {number for _, number in failed}:
             yield f"the error says {outcome.errno}"
-        if not failed and isinstance(outcome, OmarError):
-            yield f"nothing failed, but {outcome!r}"
-        if held := open_below(into):
-            yield f"{held} are still open"
-        if (into / ".aiomar" / "catalogue.sqlite3").exists():
-            lies = [(file.path.name, file.problem) for file in verify_directory(into)]
-            yield from (
-                f"the catalogue claims {name}: {what}"
-                for name, what in lies
-                if what in {"missing", "changed", "damaged"}
-            )
 
     def _told(self, outcome: SavedFile | RangeReport | OmarError) -> tuple[list[str], list[str]]:
         """Give the names that were said to be saved, and those that were said not to be."""
@@ -284,17 +288,38 @@ async def test_every_call_to_the_network(
 class Submitting:
     """Uploads one file after the other, each with a failure on its way, and once more without."""
 
+    server: OmarServer
     config: OmarConfig
     directory: Path
     wire: Tripwire
     effects: Effects
     clock: Clock
+    answer: str
+    """What the server says to each first try; empty for what it has to say."""
     tries: list[Told] = attrs.field(factory=list)
+    bad: list[str] = attrs.field(factory=list)
 
-    async def run(self, at: int, *, lasting: bool) -> bool:
-        """Upload a file of its own; whether a failure came."""
+    def source(self, at: int) -> Path:
+        """Make a file with a name and a content of its own."""
         source = self.directory / f"{at}.csv"
         source.write_text(f"id,value\r\n{at},1\r\n")
+        return source
+
+    async def first(self) -> int:
+        """Give the first call that is to fail; an answer comes only when the file was read and the ledger is there."""
+        if not self.answer:
+            return 1
+        async with OmarClient(self.config) as client:
+            await client.upload(self.source(0))
+        self.wire.arm()
+        read_source(self.source(0), None, self.config.limits, self.effects.files)
+        return self.wire.count + 1
+
+    async def run(self, at: int, *, lasting: bool) -> bool:
+        """Upload a file; whether a failure came."""
+        source = self.source(at)
+        if self.answer:
+            self.server.script(Page(self.answer, on="upload"))
         self.wire.arm(at, lasting=lasting)
         async with nothing_left(), opened(self.config, self.effects) as client:
             outcome: UploadReceipt | OmarError
@@ -305,32 +330,55 @@ class Submitting:
             self.wire.disarm()
             self.clock.now += LONG_ENOUGH
             self.tries.append(Told(source.name, outcome))
+            if isinstance(outcome, OutcomeUnknownError) and self.answer:
+                self.bad += self._answer_page(outcome)
             await client.upload(source, resend=True)
         return bool(self.wire.failed)
+
+    def _answer_page(self, error: OutcomeUnknownError) -> Iterator[str]:
+        """The page is kept whole, or the error does not speak of it."""
+        told = error.facts.get("answer_page")
+        if not self.wire.failed and not told:
+            yield f"{error.ledger_id}: the answer was not kept"
+        if told and Path(str(told)).read_text(encoding="utf-8") != self.answer:
+            yield f"{error.ledger_id}: the answer is not what is kept"
+        kept = list(Path(self.config.state_dir or "").rglob(f"{error.ledger_id}.html"))
+        unlinked = "unlink" not in {call for call, _ in self.wire.failed}
+        if unlinked and any(page.read_text(encoding="utf-8") != self.answer for page in kept):
+            yield f"{error.ledger_id}: a part of the answer is left"
+
+    @property
+    def complaints(self) -> list[str]:
+        """What does not fit together, when all is done."""
+        state_dir = Path(self.config.state_dir or "")
+        return self.bad + [
+            f"{told.name}: {words}" for told in self.tries for words in told.complaints(self.server, state_dir)
+        ]
 
 
 @pytest.mark.gate("G11", "G13")
 @pytest.mark.fault(2, 4)
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
-@pytest.mark.parametrize("what", ["files", "lean", "session"])
+@pytest.mark.parametrize("what", ["files", "files with an odd answer", "lean", "session"])
 async def test_every_call_of_an_upload(
     what: str, *, lasting: bool, omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path, gate: Gate
 ) -> None:
     """Whichever call fails, what the caller hears, what the ledger says and what the server has fit together."""
     wire, clock = Tripwire(), Clock()
-    if what == "files":
+    if what.startswith("files"):
         effects = Effects(files=failing_files(wire), waiting=clock.waiting())
     else:
         effects = Effects(socket_factory=failing_sockets(wire), waiting=clock.waiting())
     config = attrs.evolve(omar_config, lean=what == "lean")
-    submitting = Submitting(config, tmp_path, wire, effects, clock)
-    for at in range(1, MOST):
+    answer = "<p>come back later</p>" if "odd" in what else ""
+    submitting = Submitting(omar_server, config, tmp_path, wire, effects, clock, answer)
+    first = await submitting.first()
+    for at in range(first, MOST):
         if not await submitting.run(at, lasting=lasting):
             break
-    assert 3 < at < MOST - 1
-    state_dir = Path(omar_config.state_dir or tmp_path)
-    bad = [f"{told.name}: {words}" for told in submitting.tries for words in told.complaints(omar_server, state_dir)]
-    gate.record(at - 1, len(bad), "calls of uploads failed")
+    assert first + 3 < at < MOST - 1
+    bad = submitting.complaints
+    gate.record(at - first, len(bad), "calls of uploads failed")
     assert bad == []
     ended = {type(told.outcome) for told in submitting.tries}
     assert (SourceError if what == "files" else OutcomeUnknownError) in ended

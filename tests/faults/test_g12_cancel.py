@@ -108,7 +108,7 @@ class Judge:
 
 async def _at_every_moment(cancel: Callable[..., Awaitable[bool]], bad: list[str], gate: Gate) -> None:
     """Cancel once at every moment, then twice at some."""
-    for at in range(1, MOST):  # noqa: B007 - it is looked at below
+    for at in range(1, MOST):
         if not await cancel(at):
             break
     assert 5 < at < MOST - 1

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import attrs
@@ -92,14 +92,13 @@ async def test_no_connection(  # noqa: PLR0917 - pytest gives parameters and fix
             if operation == "upload":
                 await client.login()
                 lead_uploads_to(client, origin)
+            calls: dict[Operation, Callable[[], Coroutine[object, object, object]]] = {
+                "login": client.login,
+                "download": lambda: fetch(client, tmp_path),
+                "upload": lambda: client.upload(source),
+            }
             with pytest.raises(kind) as caught:
-                match operation:
-                    case "login":
-                        await client.login()
-                    case "download":
-                        await fetch(client, tmp_path)
-                    case "upload":
-                        await client.upload(source)
+                await calls[operation]()
     assert type(caught.value) is kind
     assert not isinstance(caught.value, DeadlineError) or caught.value.phase == "connect"
     assert repeats.attempts(operation) == 3

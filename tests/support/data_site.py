@@ -1,8 +1,8 @@
 """A site over TLS that answers thousands of requests a second, and never twice the same.
 
-It knows logins, sessions, downloads and uploads.  Every answer holds its request's address and number, so that a file that was
-put together from two answers, or that belongs to another request, is found out.  Bodies are sent in pieces, each a TLS
-record of its own: a cut leaves a part of them.
+It knows logins, sessions, downloads and uploads.  Every answer holds its request's address and number, so that a file
+that was put together from two answers, or that belongs to another request, is found out.  Bodies are sent in pieces,
+each a TLS record of its own: a cut leaves a part of them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import attrs
 import pytest
@@ -93,6 +93,45 @@ class Tripwire:
             return OSError(number, os.strerror(number))
 
 
+@attrs.frozen
+class _FailingFiles:
+    """What leads calls to this machine's file system past a tripwire."""
+
+    wire: Tripwire
+    links: bool
+    most_written: int | None
+    real: FileSystem = attrs.field(factory=FileSystem)
+
+    def guarded(self, name: str, call: Callable[_P, _T]) -> Callable[_P, _T]:
+        """Lead a call past the tripwire that does nothing when it fails."""
+
+        def guard(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            if error := self.wire.trips(name):
+                raise error
+            return call(*args, **kwargs)
+
+        return guard
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Write; a failing call leaves half of it."""
+        if error := self.wire.trips("write"):
+            self.real.write(fd, data[: len(data) // 2])
+            raise error
+        return self.real.write(fd, data[: self.most_written])
+
+    def link(self, source: str, target: str, *, follow_symlinks: bool) -> None:
+        """Link, where there are links."""
+        if not self.links:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        self.real.link(source, target, follow_symlinks=follow_symlinks)
+
+    def close(self, fd: int) -> None:
+        """Close; the descriptor is gone also when that fails."""
+        self.real.close(fd)
+        if error := self.wire.trips("close"):
+            raise error
+
+
 def failing_files(wire: Tripwire, *, links: bool = True, most_written: int | None = None) -> FileSystem:
     """Give this machine's file system with a tripwire; nothing waits for a disk there, syncs end at once.
 
@@ -101,46 +140,19 @@ def failing_files(wire: Tripwire, *, links: bool = True, most_written: int | Non
         links: whether it has hard links.
         most_written: how many bytes one call writes at most.
     """
-    real = FileSystem()
-
-    def before(name: str, call: Callable[_P, _T]) -> Callable[_P, _T]:
-        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-            if error := wire.trips(name):
-                raise error
-            return call(*args, **kwargs)
-
-        return guarded
-
-    def write(fd: int, data: bytes | memoryview) -> int:
-        if error := wire.trips("write"):
-            real.write(fd, data[: len(data) // 2])
-            raise error
-        return real.write(fd, data[:most_written])
-
-    def link(source: str, target: str, *, follow_symlinks: bool) -> None:
-        if error := wire.trips("link"):
-            raise error
-        if not links:
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        real.link(source, target, follow_symlinks=follow_symlinks)
-
-    def close(fd: int) -> None:
-        real.close(fd)
-        if error := wire.trips("close"):
-            raise error
-
+    failing, real = _FailingFiles(wire, links, most_written), FileSystem()
     return FileSystem(
-        open=before("open", real.open),
-        read=before("read", real.read),
-        write=write,
-        fstat=before("fstat", real.fstat),
-        fsync=before("fsync", lambda _: None),
+        open=failing.guarded("open", real.open),
+        read=failing.guarded("read", real.read),
+        write=failing.write,
+        fstat=failing.guarded("fstat", real.fstat),
+        fsync=failing.guarded("fsync", lambda _: None),
         sync_all=lambda _: wire.trips("sync_all") is None,
-        close=close,
-        link=link,
-        replace=before("replace", real.replace),
-        unlink=before("unlink", real.unlink),
-        scandir=before("scandir", real.scandir),
+        close=failing.close,
+        link=failing.guarded("link", failing.link),
+        replace=failing.guarded("replace", real.replace),
+        unlink=failing.guarded("unlink", real.unlink),
+        scandir=failing.guarded("scandir", real.scandir),
     )
 
 
@@ -153,15 +165,15 @@ class _FailingSocket(socket.socket):
         if error := self.wire.trips(name):
             raise error
 
-    def connect(self, address: object, /) -> None:
+    def connect(self, address: Any, /) -> None:  # noqa: ANN401 - the socket's
         self._guard("connect")
-        super().connect(address)  # type: ignore[arg-type] # as it came
+        super().connect(address)
 
-    def getsockopt(self, level: int, name: int, *rest: int) -> int:  # type: ignore[override] # asyncio asks for no bytes
+    def getsockopt(self, level: int, name: int, *rest: int) -> Any:  # noqa: ANN401 - the socket's
         """Give an option; how a connect ended comes as a number, not as an exception."""
         if name == socket.SO_ERROR and (error := self.wire.trips("getsockopt")):
-            return error.errno or 0
-        return super().getsockopt(level, name, *rest)  # type: ignore[return-value] # see above
+            return error.errno
+        return super().getsockopt(level, name, *rest)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         self._guard("recv")
@@ -175,19 +187,19 @@ class _FailingSocket(socket.socket):
         self._guard("send")
         return super().send(data, flags)
 
-    def sendmsg(self, *args: object) -> int:  # type: ignore[override] # handed on
+    def sendmsg(self, *args: Any) -> int:  # noqa: ANN401 - the socket's
         self._guard("sendmsg")
-        return super().sendmsg(*args)  # type: ignore[arg-type] # as it came
+        return super().sendmsg(*args)
 
 
 def failing_sockets(wire: Tripwire) -> SocketFactory:
     """Give sockets with a tripwire; making one counts as a call, too."""
 
-    def make(address: tuple[object, ...]) -> socket.socket:
+    def make(address: tuple[Any, ...]) -> socket.socket:
         if error := wire.trips("socket"):
             raise error
         family, kind, protocol, *_ = address
-        made = _FailingSocket(family, kind, protocol)  # type: ignore[arg-type] # as getaddrinfo gave it
+        made = _FailingSocket(family, kind, protocol)
         made.wire = wire
         return made
 

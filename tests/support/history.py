@@ -1,7 +1,7 @@
 """What callers were told of their uploads, and whether server and ledger say the same.
 
-The rule: who was told of a receipt has exactly one file at the server for it; who was told of a failure has none; who was
-told that nobody knows has one or none.  Without ``resend`` no content is ever there twice.
+The rule: who was told of a receipt has exactly one file at the server for it; who was told of a failure has none; who
+was told that nobody knows has one or none.  Without ``resend`` no content is ever there twice.
 """
 
 from __future__ import annotations

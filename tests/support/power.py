@@ -244,16 +244,16 @@ class Journal:
                 real.link(source, target, follow_symlinks=follow_symlinks)
                 self._lead(target, self._files[source])
 
-        def replace(source: str, target: str) -> None:
+        def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
             with self.turn:
                 real.replace(source, target)
-                self._lead(target, self._files[source])
-                self._lead(source, None)
+                self._lead(os.fspath(target), self._files[os.fspath(source)])
+                self._lead(os.fspath(source), None)
 
-        def unlink(path: str) -> None:
+        def unlink(path: str | os.PathLike[str]) -> None:
             with self.turn:
                 real.unlink(path)
-                self._lead(path, None)
+                self._lead(os.fspath(path), None)
 
         return FileSystem(
             open=open_,

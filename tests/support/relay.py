@@ -135,6 +135,7 @@ class Relay:
         listener = _bound(self.port)
         listener.listen(128)
         self._accepting = asyncio.create_task(self._accept(listener))
+        self._accepting.add_done_callback(partial(self._stopped, listener))
 
     def _stop_listening(self, toxic: Toxic) -> None:
         if self._accepting is not None:
@@ -146,20 +147,25 @@ class Relay:
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with listener:
-            while True:
-                near, _ = await loop.sock_accept(listener)
-                self.connections += 1
-                link = _Link(near, random.Random(f"{self._seed} {self.connections}"))  # noqa: S311 - no secret
-                self._poison(link, tuple(self._toxics))
-                self._links.add(link)
-                task = asyncio.create_task(link.run(self._target))
-                self._tasks.add(task)
-                task.add_done_callback(partial(self._ended, link))
+        while True:
+            near, _ = await loop.sock_accept(listener)
+            self.connections += 1
+            link = _Link(near, random.Random(f"{self._seed} {self.connections}"))  # noqa: S311 - no secret
+            self._poison(link, tuple(self._toxics))
+            self._links.add(link)
+            task = asyncio.create_task(link.run(self._target))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._ended, link))
+
+    def _stopped(self, listener: socket.socket, task: asyncio.Task[None]) -> None:
+        listener.close()
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._problems.append(problem)
 
     def _ended(self, link: _Link, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._links.discard(link)
+        link.close()  # also of one that was cancelled before it began
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._problems.append(problem)
 
@@ -186,6 +192,11 @@ class _Link:
         if not self._over.done():
             self._over.set_result(ending)
 
+    def close(self) -> None:
+        """Close both sides."""
+        self._near.close()
+        self._far.close()
+
     async def run(self, target: int) -> None:
         """Carry bytes both ways until both ways have ended, or one of them ends it all."""
         pumps: list[asyncio.Task[None]] = []
@@ -208,8 +219,7 @@ class _Link:
                 pump.cancel()
             # Only then: the loop must not wait at a number that has become somebody else's.
             results = await asyncio.gather(*pumps, return_exceptions=True)
-            self._near.close()
-            self._far.close()
+            self.close()
         for problem in results:
             if isinstance(problem, Exception):
                 raise problem

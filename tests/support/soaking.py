@@ -33,6 +33,7 @@ from aiomar import (
     TimeType,
     Trust,
 )
+from aiomar.transport import LeanTransport
 
 DAY = dt.date(2026, 1, 1)
 _TOGETHER = 40
@@ -88,7 +89,7 @@ class Held:
         return cls(
             int(status["VmRSS"].split()[0]),
             int(status["VmHWM"].split()[0]),
-            len(os.listdir("/proc/self/fd")),
+            len(list(Path("/proc/self/fd").iterdir())),
             len(asyncio.all_tasks()),
             threading.active_count(),
         )
@@ -125,7 +126,9 @@ async def soak(work: Work) -> Report:
 
 async def _look(client: OmarClient) -> Held:
     """Look when no connection is left but those that lie idle: let them go first, they are not held on to."""
-    for route in client._ready().transport._routes.values():
+    transport = client._ready().transport
+    assert isinstance(transport, LeanTransport)
+    for route in transport._routes.values():
         while (line := route.shelf.take(0.0)) is not None:
             line.close()
     await asyncio.sleep(0.1)

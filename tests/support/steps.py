@@ -58,7 +58,7 @@ class Steps:
         return asyncio.Task(_Counted(coroutine, self), loop=loop, **how)
 
     async def run(self, call: Coroutine[Any, Any, _T], *at: int) -> asyncio.Task[_T]:
-        """Run a call in a task and cancel it after these steps, by their numbers from 1; give the task, which is done."""
+        """Run a call in a task and cancel it after these steps, numbered from 1; give the task, which is done."""
         self.count = self.hits = 0
         self._at, self._call = frozenset(at), call
         self._task = asyncio.create_task(call)
@@ -99,7 +99,7 @@ class _Counted(Coroutine[Any, Any, Any]):
         self._steps.passed(self._inner)
         return result
 
-    def throw(self, *error: Any) -> Any:  # type: ignore[override] # noqa: ANN401 - the coroutine's
+    def throw(self, *error: Any) -> Any:  # noqa: ANN401 - the coroutine's
         result = self._inner.throw(*error)
         self._steps.passed(self._inner)
         return result

@@ -135,9 +135,7 @@ class Lane:
         self.server.script(*trouble.faults)
         if trouble.calls is not None:
             self._wire.arm(trouble.calls + 1, lasting=rng.random() < 0.2)
-        calls = [
-            asyncio.create_task(self._upload(self._client(), file, resend=rng.random() < 0.03)) for file in files
-        ]
+        calls = [asyncio.create_task(self._upload(self._client(), file, resend=rng.random() < 0.03)) for file in files]
         blow = _Blow(self, trouble, rng.choice(calls), rng.uniform(0.0, 0.012 if trouble.moment == "any" else 0.004))
         await asyncio.wait(calls)
         await blow.end()

@@ -1,4 +1,4 @@
-"""What goes wrong with an upload in the gates, drawn by chance: the server's answers, its logins, and the caller himself.
+"""What goes wrong with an upload in the gates, drawn by chance: the server's answers, its logins, and the caller.
 
 None of these servers lies: who says that a file was not taken (4xx, a refusal, a login page) did not take it, and who
 gives a receipt for it did.
@@ -31,7 +31,10 @@ from aiomar.testing import (
 from aiomar.testing._site import Reply
 from tests.support.answers import Taking
 
+Blow = Literal["cancel", "close"]
 Moment = Literal["any", "started", "decided"]
+_BLOWS: tuple[Blow, ...] = ("cancel", "cancel", "close")
+_MOMENTS: tuple[Moment, ...] = ("any", "started", "decided")
 _REFUSAL = "<h3>Error in File Processing</h3><p>Meter is not known</p>"
 
 
@@ -48,7 +51,7 @@ class Trouble:
 
     faults: tuple[Fault, ...] = ()
     calls: int | None = None
-    blow: Literal["cancel", "close"] | None = None
+    blow: Blow | None = None
     moment: Moment = "any"
 
     @property
@@ -57,9 +60,7 @@ class Trouble:
         return f"{self.blow}, {self.moment}"
 
 
-BLOWS = frozenset(
-    Trouble(blow=blow, moment=moment).name for blow in ("cancel", "close") for moment in ("any", "started", "decided")
-)
+BLOWS = frozenset(Trouble(blow=blow, moment=moment).name for blow in _BLOWS for moment in _MOMENTS)
 """Everything that a caller may do."""
 
 
@@ -72,7 +73,9 @@ def _other(old: bytes, new: bytes) -> Callable[[Reply], Reply]:
 
 
 def _broken(status: int) -> Callable[[Reply], Reply]:
-    return lambda reply: attrs.evolve(reply, status=status, body=b"<html><h1>java.lang.NullPointerException</h1></html>")
+    return lambda reply: attrs.evolve(
+        reply, status=status, body=b"<html><h1>java.lang.NullPointerException</h1></html>"
+    )
 
 
 def _taken(rng: random.Random) -> Fault:
@@ -136,19 +139,20 @@ def draw(rng: random.Random, *, hasty: bool, sockets: bool) -> Trouble:
         sockets: whether calls of sockets can be made to fail.
     """
     kinds = ("none", "taken", "not taken", "login", "blow", "silence", "sockets")
-    kind = rng.choices(kinds, (15, 25, 22, 6, 22, 15 if hasty else 0, 30 if sockets else 0))[0]
-    if kind == "taken":
-        return Trouble(faults=(_taken(rng),))
-    if kind == "not taken":
-        return Trouble(faults=(_not_taken(rng),))
-    if kind == "login":
-        return Trouble(faults=_login(rng))
-    if kind == "silence":
-        return Trouble(faults=(Stall(rng.choice((None, 0, 100, 300)), on="upload"),))
-    if kind == "sockets":
-        return Trouble(calls=rng.randrange(25))
-    if kind == "blow":
-        blow = rng.choice(("cancel", "cancel", "close"))
-        moment: Moment = rng.choice(("any", "started", "decided"))
-        return Trouble(blow=blow, moment=moment)
-    return Trouble()
+    weights = (15, 25, 22, 6, 22, 15 if hasty else 0, 30 if sockets else 0)
+    match rng.choices(kinds, weights)[0]:
+        case "taken":
+            trouble = Trouble(faults=(_taken(rng),))
+        case "not taken":
+            trouble = Trouble(faults=(_not_taken(rng),))
+        case "login":
+            trouble = Trouble(faults=_login(rng))
+        case "blow":
+            trouble = Trouble(blow=rng.choice(_BLOWS), moment=rng.choice(_MOMENTS))
+        case "silence":
+            trouble = Trouble(faults=(Stall(rng.choice((None, 0, 100, 300)), on="upload"),))
+        case "sockets":
+            trouble = Trouble(calls=rng.randrange(25))
+        case _:
+            trouble = Trouble()
+    return trouble

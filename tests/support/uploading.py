@@ -1,7 +1,7 @@
 """A process that uploads and may be killed at any instant: the part that runs in the child, and the line to it.
 
-Children are forked from a server process that has imported everything already.  What a child says goes through a pipe in
-one piece before the child goes on, so whatever it said before it was killed is heard.
+Children are forked from a server process that has imported everything already.  What a child says goes through a pipe
+in one piece before the child goes on, so whatever it said before it was killed is heard.
 """
 
 from __future__ import annotations
