@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -106,6 +107,45 @@ def faults_long(session: nox.Session) -> None:
     _install(session, "test")
     chance = ("--faults-scale", "long", "--faults-seed", str(secrets.randbelow(2**31)))
     session.run("pytest", *GATES, *chance, "--timeout", "86400", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask two advisory databases about everything that the package installs with its extras; needs the network."""
+    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
+    session.install("-e", f".[{extras}]")
+    installed = str(session.run("python", "-m", "pip", "freeze", "--exclude-editable", silent=True))
+    session.install(*nox.project.dependency_groups(PYPROJECT, "audit"))  # only now, or it would be audited too
+    directory = Path(session.create_tmp())
+    wanted = directory / "installed.txt"
+    wanted.write_text(installed, encoding="utf-8")
+    for service in ("pypi", "osv"):
+        answer = directory / f"{service}.json"
+        answer.unlink(missing_ok=True)
+        options = ("--requirement", str(wanted), "--no-deps", "--disable-pip", "--progress-spinner", "off")
+        output = ("--format", "json", "--output", str(answer))
+        # The code is 1 for a weakness as well as for a failure, and 0 where the service knew nothing at all.
+        session.run("pip-audit", "--vulnerability-service", service, *options, *output, success_codes=[0, 1])
+        if complaint := _complaint(answer, len(installed.splitlines())):
+            session.error(f"{service}: {complaint}")
+        session.log(f"{service}: no known weakness in {len(installed.splitlines())} packages")
+
+
+def _complaint(answer: Path, asked: int) -> str | None:
+    """Say what an audit found, or that it found nothing out; `None` if it knows no weakness of any package."""
+    if not answer.is_file():
+        return "the service could not be reached, so NOTHING is known: repeat it where there is a network"
+    packages = json.loads(answer.read_text(encoding="utf-8"))["dependencies"]
+    if unknown := [package["name"] for package in packages if "skip_reason" in package]:
+        return f"of {len(unknown)} of {asked} packages NOTHING is known, as the service has no answer: {unknown}"
+    if len(packages) != asked:
+        return f"{asked} packages were asked about, and {len(packages)} answered for"
+    weak = [
+        f"{package['name']} {package['version']}: {weakness['id']}"
+        for package in packages
+        for weakness in package["vulns"]
+    ]
+    return f"{len(weak)} known weaknesses: {'; '.join(weak)}" if weak else None
 
 
 @nox.session

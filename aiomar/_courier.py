@@ -186,7 +186,7 @@ class Courier:
 
     def _intend(self, case: Case) -> None:
         """Write the intent; in the case before anything can be lost by a cancellation.  Blocks."""
-        ledger_id = case.ledger.intend(case.submission, case.source, self.sender, case.started)
+        ledger_id = case.ledger.intend(case.submission, case.source.absolute(), self.sender, case.started)
         case.submission = attrs.evolve(case.submission, ledger_id=ledger_id)
 
     async def _send(self, case: Case, lease: Lease) -> ReceiptFacts | LoginInstead | OmarError:

@@ -7,6 +7,7 @@ import csv
 import datetime as dt
 import getpass
 import io
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -202,7 +203,7 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 def _cell(value: object) -> str:
     """Give a field for a spreadsheet, which must not take the words of a server for a formula."""
-    text = "" if value is None else str(value)
+    text = "" if value is None else json.dumps(value) if isinstance(value, dict) else str(value)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
@@ -230,8 +231,8 @@ async def _show(out: Output, ledgers: Submissions, ledger_id: str, save: Path | 
 
 def _save(path: Path, content: bytes) -> None:
     try:
-        with path.open("xb") as file:
-            file.write(content)
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(content)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}): give a new file") from error
 

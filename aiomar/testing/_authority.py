@@ -24,8 +24,6 @@ try:
 except ImportError as error:
     raise ImportError("aiomar.testing needs its extra: pip install 'aiomar[testing]'") from error
 
-_OWNER_ONLY = 0o600
-
 
 @attrs.frozen(kw_only=True)
 class Credentials:
@@ -96,7 +94,7 @@ class Authority:
             (files.key, self.key_pem(passphrase)),
             (files.ca_file, self.ca_pem),
         ):
-            path.touch(mode=_OWNER_ONLY)
+            path.touch(mode=0o600)
             path.write_bytes(content)
         return files
 

@@ -1,6 +1,5 @@
 """Confirming: the server's data are looked at until what was submitted shows, and nothing is sent again."""
 
-
 from __future__ import annotations
 
 import asyncio

@@ -86,9 +86,12 @@ def the_record(config: OmarConfig) -> SubmissionRecord:
 
 
 @pytest.mark.clause("SUB 3.3.1")
-async def test_an_accepted_file_is_recorded(source: Path, omar_client: OmarClient, omar_config: OmarConfig) -> None:
+async def test_an_accepted_file_is_recorded(
+    source: Path, omar_client: OmarClient, omar_config: OmarConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who, what, when and the file id: everything that proves the submission, the content included."""
-    receipt = await omar_client.upload(source)
+    monkeypatch.chdir(source.parent)
+    receipt = await omar_client.upload(source.name)
     record = the_record(omar_config)
     assert (record.id, record.state) == (receipt.ledger_id, SubmissionState.ACCEPTED)
     assert (record.source, record.name, record.size, record.sha256) == (

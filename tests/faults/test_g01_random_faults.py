@@ -72,7 +72,7 @@ def made(
 
 
 @pytest.mark.gate("G1", "G2", "G13")
-@pytest.mark.fault(4, 6, 7, 8, 9)
+@pytest.mark.fault(2, 4, 6, 7, 8, 9)
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_random_faults(
     part: int, gate: Gate, made: tuple[Authority, ClientIdentity, Path], caplog: pytest.LogCaptureFixture

@@ -179,7 +179,6 @@ async def test_cuts_over_tls(  # noqa: PLR0917 - fixtures
             else:
                 bad += offset not in excused or saved.completeness != "content"
                 saved.path.unlink()
-            client._ready().downloader.retries.budget.earn()
     gate.record(len(offsets), bad, "cuts over TLS")
 
 

@@ -67,8 +67,8 @@ async def lanes(
     """Make lanes, each with other habits: transport, patience, failing sockets, a site with one session only."""
     made = []
     for number in range(LANES):
-        hasty = number == 1
-        server = await stack.enter_async_context(OmarServer(authority=authority, single_session=number == 3))
+        hasty, sockets, single = (number == special for special in (1, 2, 3))
+        server = await stack.enter_async_context(OmarServer(authority=authority, single_session=single))
         place = directory / str(number)
         place.mkdir()
         config = OmarConfig(
@@ -82,7 +82,7 @@ async def lanes(
             lean=rng.random() < 0.5,
         )
         chance = random.Random(rng.random())  # noqa: S311 - no secret
-        made.append(Lane(server, config, place, chance, hasty=hasty, sockets=number == 2))
+        made.append(Lane(server, config, place, chance, hasty=hasty, sockets=sockets, single=single))
     return made
 
 

@@ -53,9 +53,9 @@ async def test_nothing_grows(work: Callable[..., Work], omar_authority: Authorit
         site.size = 2_000
         site.framings = ("length", "length", "length", "chunked", "close", "http/1.0")
         relay.add(
-            LimitData(after=4_500, toxicity=0.05),
-            ResetPeer(after=3_500, toxicity=0.05),
-            Timeout(after=4_000, seconds=0.01, toxicity=0.04),
+            LimitData(after=4_500, toxicity=0.08),
+            ResetPeer(after=3_500, toxicity=0.08),
+            Timeout(after=4_000, seconds=0.01, toxicity=0.06),
             Slicer(average=500, toxicity=0.05),
         )
         report = await in_a_child(

@@ -81,7 +81,7 @@ async def test_no_connection(  # noqa: PLR0917 - pytest gives parameters and fix
     source.write_bytes(b"1,2\r\n")
     repeats = Repeats()
     with place() as origin, untouched(tmp_path):
-        timeouts = Timeouts(connect=0.1 if kind is DeadlineError else 10.0)
+        timeouts = Timeouts(connect=0.3 if kind is DeadlineError else 10.0)
         environment = omar_config.environment
         if operation == "login":
             environment = attrs.evolve(environment, upload_origin=origin)
@@ -164,7 +164,7 @@ async def test_a_peer_that_vanished(
         config = attrs.evolve(
             omar_config,
             environment=attrs.evolve(omar_config.environment, download_origin=relay.origin),
-            timeouts=Timeouts(read=0.1, first_byte=0.1),
+            timeouts=Timeouts(read=0.4, first_byte=0.4),
         )
         async with opened(config, Effects(), repeats) as client:
             if when == "idle":
@@ -174,7 +174,8 @@ async def test_a_peer_that_vanished(
                 METER, DAY, LAST_DAY, file_format=FileFormat.CSV, time_type=TimeType.PST, into=tmp_path / "data"
             )
         assert relay.fired["timeout"] == 1
-    (error,) = [event.error for event in repeats.events if isinstance(event, DownloadRetrying)]
+    # On a busy machine the repeat may be late, too.
+    error, *_ = [event.error for event in repeats.events if isinstance(event, DownloadRetrying)]
     assert isinstance(error, DeadlineError)
     assert error.phase == ("first_byte" if when == "idle" else "read")
     whole = omar_server.data(METER, DAY, LAST_DAY, file_format=FileFormat.CSV, time_type=TimeType.PST)

@@ -1,7 +1,7 @@
 """What goes wrong with an upload in the gates, drawn by chance: the server's answers, its logins, and the caller.
 
-None of these servers lies: who says that a file was not taken (4xx, a refusal, a login page) did not take it, and who
-gives a receipt for it did.
+None of these servers lies: who says that a file was not taken (4xx, a refusal, a login page under another session) did
+not take it, and who gives a receipt for it did.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from aiomar.testing import (
     SlowFirstByte,
     Stall,
     Status,
+    _html,
 )
 from aiomar.testing._site import Reply
 from tests.support.answers import Taking
@@ -78,8 +79,14 @@ def _broken(status: int) -> Callable[[Reply], Reply]:
     )
 
 
-def _taken(rng: random.Random) -> Fault:
+def _login_page(reply: Reply) -> Reply:
+    return attrs.evolve(reply, body=_html.login())
+
+
+def _taken(rng: random.Random, *, single: bool) -> Fault:
     """Give a site that takes the file, and an answer that does or does not say so."""
+    if single and rng.random() < 0.1:
+        return Taking(instead=_login_page)
     size = rng.choice((0, 1, 60, 120, 250, -1))
     return rng.choice(
         (
@@ -107,6 +114,7 @@ def _not_taken(rng: random.Random) -> Fault:
             LoginPage(on="upload", times=rng.choice((1, 2))),
             ExpireSession(on="upload", times=rng.choice((1, 1, 2))),
             Page(_REFUSAL, rng.choice((200, 500)), on="upload"),
+            Page(_html.receipt("other.csv", 7, 528_526), on="upload"),
             Page(rng.choice(("", "<html>Welcome</html>", "id,value\r\n")), on="upload"),
             Raw(rng.choice((b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Le")), on="upload"),
             Disconnect(on="upload"),
@@ -130,19 +138,20 @@ def _login(rng: random.Random) -> tuple[Fault, ...]:
     return ExpireSession(on="upload"), rng.choice(faults)
 
 
-def draw(rng: random.Random, *, hasty: bool, sockets: bool) -> Trouble:
+def draw(rng: random.Random, *, hasty: bool, sockets: bool, single: bool) -> Trouble:
     """Draw what happens next.
 
     Args:
         rng: chance.
         hasty: whether the client gives up soon by itself, so that a silent server costs no time.
         sockets: whether calls of sockets can be made to fail.
+        single: whether a login during a session gives its cookie again; only then a login page may lie.
     """
     kinds = ("none", "taken", "not taken", "login", "blow", "silence", "sockets")
     weights = (15, 25, 22, 6, 22, 15 if hasty else 0, 30 if sockets else 0)
     match rng.choices(kinds, weights)[0]:
         case "taken":
-            trouble = Trouble(faults=(_taken(rng),))
+            trouble = Trouble(faults=(_taken(rng, single=single),))
         case "not taken":
             trouble = Trouble(faults=(_not_taken(rng),))
         case "login":
