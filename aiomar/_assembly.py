@@ -93,7 +93,7 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         retries=retries,
         threads=threads,
         transport=transport,
-        session=_session(config, transport, retries, notify),
+        session=_session(config, transport, retries, notify, effects),
         operations=Operations(config.timeouts.operation),
         notify=notify,
     )
@@ -178,7 +178,9 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads, ef
     return make_transport(wiring, proxy=config.proxy, lean=config.lean)
 
 
-def _session(config: OmarConfig, transport: Transport, retries: Retries, notify: Callable[[Event], None]) -> Session:
+def _session(
+    config: OmarConfig, transport: Transport, retries: Retries, notify: Callable[[Event], None], effects: Effects
+) -> Session:
     breaker = Breaker(retries.waiting.clock)
     login = Login(
         environment=config.environment,
@@ -188,6 +190,7 @@ def _session(config: OmarConfig, transport: Transport, retries: Retries, notify:
         seconds=config.timeouts.operation,
         breaker=breaker,
         notify=notify,
+        wall_clock=effects.wall_clock,
     )
     return Session(
         transport=transport,
@@ -197,6 +200,7 @@ def _session(config: OmarConfig, transport: Transport, retries: Retries, notify:
         cookie_style=config.environment.cookie_style,
         max_age=config.max_session_age,
         on_ended=lambda: notify(SessionEnded(config.environment.name)),
+        wall_clock=effects.wall_clock,
     )
 
 

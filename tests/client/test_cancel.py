@@ -122,7 +122,9 @@ async def test_login(omar_server: OmarServer, omar_config: OmarConfig) -> None:
 async def test_upload(omar_server: OmarServer, omar_client: OmarClient, sources: Path) -> None:
     """A cancelled upload is sent once at most, and the next one has its turn."""
     for step in range(1, MOST):
-        if not await cancelled_at(omar_client.upload(sources / "file1.csv", name=f"{step}.csv"), step):
+        source = sources / f"{step}.csv"
+        source.write_bytes(b"%d\r\n" % step)
+        if not await cancelled_at(omar_client.upload(source), step):
             break
         await until(lambda: not client_tasks())
     assert 2 < step < MOST

@@ -248,7 +248,7 @@ async def test_pairs_of_calls_to_the_disk(
 
 
 @pytest.mark.gate("G11", "G13")
-@pytest.mark.fault(2, 4, 6, 13)
+@pytest.mark.fault(2, 4)
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
 @pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
 @pytest.mark.parametrize("kind", ["small", "range"])

@@ -1,4 +1,4 @@
-"""G11 for uploads: the k-th call to a file or a socket fails, for every k; caller, ledger and server agree all the same."""
+"""G11 for uploads: the k-th call to a file or a socket fails, for every k; caller, ledger and server still agree."""
 
 from __future__ import annotations
 
