@@ -93,7 +93,7 @@ def assemble(config: OmarConfig, context: ssl.SSLContext, observer: Observer | N
         retries=retries,
         threads=threads,
         transport=transport,
-        session=_session(config, transport, retries, notify, effects),
+        session=_session(config, transport, threads, retries, notify, effects),
         operations=Operations(config.timeouts.operation),
         notify=notify,
     )
@@ -178,8 +178,13 @@ def _transport(config: OmarConfig, context: ssl.SSLContext, threads: Threads, ef
     return make_transport(wiring, proxy=config.proxy, lean=config.lean)
 
 
-def _session(
-    config: OmarConfig, transport: Transport, retries: Retries, notify: Callable[[Event], None], effects: Effects
+def _session(  # noqa: PLR0917 - all of it is made just before
+    config: OmarConfig,
+    transport: Transport,
+    threads: Threads,
+    retries: Retries,
+    notify: Callable[[Event], None],
+    effects: Effects,
 ) -> Session:
     breaker = Breaker(retries.waiting.clock)
     login = Login(
@@ -195,6 +200,7 @@ def _session(
     return Session(
         transport=transport,
         login=login,
+        threads=threads,
         breaker=breaker,
         budget=retries.budget,
         cookie_style=config.environment.cookie_style,

@@ -51,8 +51,6 @@ from aiomar.transfer import Event, SubmissionNotRecorded, UploadRetrying
 from aiomar.transport import Trace, Transport
 
 _log = logging.getLogger("aiomar")
-# Reading a receipt takes a millisecond; a page built to be slow is given up.
-_PAGE_SECONDS = 2.0
 
 
 @attrs.define(kw_only=True)
@@ -220,10 +218,8 @@ class Courier:
         finally:
             exchange.close()
         page = bytes(case.page[: PAGE_LIMIT + 1])
-        reading = self.threads.start(judge_upload, submission, exchange.head, page, now=self.wall_clock())
         try:
-            async with asyncio.timeout(_PAGE_SECONDS):
-                result = await reading
+            result = await self.threads.read_page(judge_upload, submission, exchange.head, page, now=self.wall_clock())
         except TimeoutError as error:
             raise unknown(submission, "page", "the answer takes too long to read", {"status": case.status}) from error
         case.trace = Trace()

@@ -22,6 +22,7 @@ import attrs
 from aiomar._breaker import Breaker
 from aiomar._login import Login, check_certificate_page, read_page
 from aiomar._retry import GivenUpError
+from aiomar._threads import Threads
 from aiomar.errors import (
     CertificateRejectedError,
     EmptyBodyError,
@@ -109,6 +110,7 @@ class Session:
     Args:
         transport: sends requests.
         login: opens sessions.
+        threads: where pages are read.
         breaker: says what is not asked any more.
         budget: pays for repeats that the transport makes by itself.
         cookie_style: how the cookie goes back.
@@ -123,6 +125,7 @@ class Session:
         *,
         transport: Transport,
         login: Login,
+        threads: Threads,
         breaker: Breaker,
         budget: RetryBudget,
         cookie_style: CookieStyle,
@@ -133,6 +136,7 @@ class Session:
     ) -> None:
         self._transport = transport
         self._opener = login
+        self._threads = threads
         self.breaker = breaker
         self._budget = budget
         self._may_repeat = budget.spend_on_transport
@@ -271,16 +275,27 @@ class Session:
         if not verdict:
             return DataAnswer(exchange, beginning, sniffer if verdict is None else None, trace.waited)
         page = await read_page(exchange, beginning)
-        if is_login_page(page):
-            return _LoginWanted()
-        words = page_words(page)
-        return _Page(words.title, words.excerpt)
+        try:
+            return await self._threads.read_page(_read, page)
+        except TimeoutError as error:
+            raise UnexpectedPageError(
+                "the server sent a page where data was due that takes too long to read: ask the operator what it is",
+                title="",
+                excerpt="",
+            ) from error
 
     async def aclose(self) -> None:
         """Stop a login that is under way."""
         if self._login is not None:
             self._login.cancel()
             await asyncio.wait([self._login])
+
+
+def _read(page: bytes) -> _LoginWanted | _Page:
+    if is_login_page(page):
+        return _LoginWanted()
+    words = page_words(page)
+    return _Page(words.title, words.excerpt)
 
 
 async def _begin(exchange: Exchange, sniffer: PageSniffer) -> tuple[list[bytes], bool | None]:

@@ -16,6 +16,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 # How long closing waits for calls that are under way; a name look-up that hangs is left behind.
 _PATIENCE = 1.0
+_PAGE_SECONDS = 2.0
 
 
 class Threads:
@@ -51,6 +52,15 @@ class Threads:
         A cancelled caller gets its `CancelledError` only after the thread has let go of files and buffers.
         """
         return await to_the_end(self.start(function, *args, **kwargs))
+
+    async def read_page(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call what reads a page of the server in a thread, and leave it behind if it takes too long.
+
+        Raises:
+            TimeoutError: reading a page takes milliseconds; this one was built to be slow.
+        """
+        async with asyncio.timeout(_PAGE_SECONDS):
+            return await self.start(function, *args, **kwargs)
 
     async def aclose(self) -> None:
         """Let the threads go; one whose call does not end soon goes when it does."""

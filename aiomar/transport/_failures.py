@@ -23,9 +23,15 @@ _CERTIFICATE_ALERT = re.compile(
     r"ALERT_(?:BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN"
     r"|CERTIFICATE_REQUIRED|NO_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)"
 )
-_OLD_SERVER = re.compile(
-    r"UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS|UNSAFE_LEGACY_RENEGOTIATION|HANDSHAKE_FAILURE"
-    r"|DH_KEY_TOO_SMALL|NO_SHARED_CIPHER|UNSUPPORTED_EXTENSION|INSUFFICIENT_SECURITY|BAD_ECPOINT|DIGEST_CHECK_FAILED"
+# What an old server may need, by what TLS says without it.
+_CONCESSIONS = tuple(
+    (re.compile(words), concession)
+    for words, concession in (
+        ("UNSAFE_LEGACY_RENEGOTIATION", "LegacyTls(unsafe_renegotiation=True)"),
+        ("UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW|NO_PROTOCOLS", "LegacyTls(tls_1_0=True)"),
+        ("DH_KEY_TOO_SMALL|INSUFFICIENT_SECURITY|DIGEST_CHECK_FAILED", "LegacyTls(security_level=1)"),
+        ("HANDSHAKE_FAILURE|NO_SHARED_CIPHER|UNSUPPORTED_EXTENSION|BAD_ECPOINT", "LegacyTls()"),
+    )
 )
 # The peer went away: with a reset, or with the end of TCP in the middle of TLS.
 _CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -136,10 +142,11 @@ def _from_tls(error: ssl.SSLError, place: str, phase: Phase) -> TransportError:
             f"{place} refuses the client certificate ({words}): check that it is the right one and is registered there",
             side="client",
         )
-    if _OLD_SERVER.search(reason):
+    concession = next((needed for said, needed in _CONCESSIONS if said.search(reason)), None)
+    if concession is not None:
         return ConnectError(
             f"{place} and this machine have no TLS version or cipher in common ({words}): "
-            "if the server is old, opt in by Trust(legacy=LegacyTls(…))",
+            f"if the server is old, opt in by Trust(legacy={concession})",
             hint=Hint.NEVER,
         )
     if phase == "connect":

@@ -269,7 +269,7 @@ async def test_the_way_of_sending_can_be_chosen(
     (tmp_path / "x.csv").write_bytes(b"1,2\r\n")
     async with OmarClient(attrs.evolve(omar_config, lean=lean)) as client:
         parts = client._ready()
-        assert {type(parts.transport), type(parts.session._transport), type(parts.uploader.transport)} == {way}
+        assert {type(parts.transport), type(parts.session._transport), type(parts.uploader.courier.transport)} == {way}
         assert type(parts.session._opener.transport) is way
         assert (await fetch(client, tmp_path / "data")).path.read_bytes() == data(omar_server)
         assert (await client.upload(tmp_path / "x.csv")).source_name == "x.csv"

@@ -94,7 +94,7 @@ async def test_an_upload_tells_its_end(omar_server: OmarServer, omar_config: Oma
         got = await client.upload(source)
         omar_server.script(Page("Error in File Processing: no", on="upload"))
         with pytest.raises(SubmissionRejectedError) as caught:
-            await client.upload(source, name="again.csv")
+            await client.upload(source, name="again.csv", resend=True)
     size = source.stat().st_size
     started, finished, again, failed = events[1:]
     assert started == UploadStarted(source, "file1.csv", size)

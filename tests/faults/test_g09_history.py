@@ -82,7 +82,7 @@ async def lanes(
             lean=rng.random() < 0.5,
         )
         chance = random.Random(rng.random())  # noqa: S311 - no secret
-        made.append(Lane(server, config, place, chance, hasty=hasty, sockets=sockets, single=single))
+        made.append(Lane(server, config, place, chance, hasty=hasty, sockets=sockets))
     return made
 
 

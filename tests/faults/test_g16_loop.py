@@ -152,8 +152,7 @@ async def closed_on(hanging: HangingServer, config: OmarConfig, directory: Path)
             before = sent(hanging.server, "upload")
             upload = asyncio.create_task(client.upload(source))
             await until(lambda: sent(hanging.server, "upload") > before)  # noqa: B023 - ends in this round
-            case_has_come = time.monotonic() + 0.02
-            while time.monotonic() < case_has_come:  # the page is on its way; however much of it has come will do
+            for _ in range(200):  # the page is on its way; however much of it has come will do
                 await asyncio.sleep(0)
             await client.aclose()
             await asyncio.wait([upload])

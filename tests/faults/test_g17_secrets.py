@@ -94,7 +94,7 @@ TROUBLE: dict[str, Fault] = {
     "no HTTP": Raw(b"garbage\r\n\r\n"),
     "silence": Stall(10),
     "long silence": Stall(None),
-    "late": SlowFirstByte(0.5),
+    "late": SlowFirstByte(5.0),
     "hung up": Disconnect(times=3),
     "reset": Reset(times=3),
     "cut with a reset": CutBody(100, reset=True),
@@ -261,7 +261,7 @@ async def test_trouble_tells_nothing(gate: Gate, omar_authority: Authority, dire
             state_dir=directory / "state",
             durable=False,
         )
-        short = attrs.evolve(plain, timeouts=Timeouts(first_byte=0.1, read=0.1))
+        short = attrs.evolve(plain, timeouts=Timeouts(first_byte=0.4, read=0.4))
         for name, fault in TROUBLE.items():
             server.clear()
             server.script(fault)

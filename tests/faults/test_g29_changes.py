@@ -3,6 +3,7 @@
 The number of intervals that is due is worked out here from the zone's own rules and compared with what was saved, which
 the client took on the proof of its content alone: every answer ends with its connection.
 """
+# ruff: noqa: PLR0917 - pytest gives parameters and fixtures by name
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _shape(entry: dict[str, object]) -> Shape:
     assert isinstance(proves, list)
     text = f"{entry.get('before', '')}{entry['text']}"
     body = b"\r\n \t"[: blanks % 4] + b"\r\n \t" * (blanks // 4) + text.encode(str(entry.get("encoding", "utf-8")))
-    return Shape(str(entry["name"]), kind, body, tuple(proves))  # type: ignore[arg-type] # one of three words
+    return Shape(str(entry["name"]), kind, body, tuple(proves))
 
 
 def shapes() -> tuple[Shape, ...]:

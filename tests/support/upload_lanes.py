@@ -57,7 +57,6 @@ class Lane:
         rng: chance.
         hasty: whether `config` gives up soon.
         sockets: whether sockets fail, too.
-        single: whether a login at `server` during a session gives its cookie again.
     """
 
     server: OmarServer
@@ -66,7 +65,6 @@ class Lane:
     rng: random.Random
     hasty: bool
     sockets: bool
-    single: bool
     entries: list[Entry] = attrs.field(factory=list)
     tried: Counter[str] = attrs.field(factory=Counter)
     """What befell calls on this side: the caller's blows and failing sockets, by name."""
@@ -130,7 +128,7 @@ class Lane:
 
     async def _round(self) -> None:
         rng = self.rng
-        trouble = draw(rng, hasty=self.hasty, sockets=self.sockets, single=self.single)
+        trouble = draw(rng, hasty=self.hasty, sockets=self.sockets)
         files = [self._file() for _ in range(rng.choices((1, 2, 3), (70, 20, 10))[0])]
         if len(files) == 3:
             files[1] = files[0]  # twice at the same time

@@ -1,7 +1,7 @@
 """What goes wrong with an upload in the gates, drawn by chance: the server's answers, its logins, and the caller.
 
-None of these servers lies: who says that a file was not taken (4xx, a refusal, a login page under another session) did
-not take it, and who gives a receipt for it did.
+None of these servers lies: who says that a file was not taken (4xx, a refusal, a login page) did not take it, and who
+gives a receipt for it did.
 """
 
 from __future__ import annotations
@@ -79,14 +79,8 @@ def _broken(status: int) -> Callable[[Reply], Reply]:
     )
 
 
-def _login_page(reply: Reply) -> Reply:
-    return attrs.evolve(reply, body=_html.login())
-
-
-def _taken(rng: random.Random, *, single: bool) -> Fault:
+def _taken(rng: random.Random) -> Fault:
     """Give a site that takes the file, and an answer that does or does not say so."""
-    if single and rng.random() < 0.1:
-        return Taking(instead=_login_page)
     size = rng.choice((0, 1, 60, 120, 250, -1))
     return rng.choice(
         (
@@ -138,20 +132,19 @@ def _login(rng: random.Random) -> tuple[Fault, ...]:
     return ExpireSession(on="upload"), rng.choice(faults)
 
 
-def draw(rng: random.Random, *, hasty: bool, sockets: bool, single: bool) -> Trouble:
+def draw(rng: random.Random, *, hasty: bool, sockets: bool) -> Trouble:
     """Draw what happens next.
 
     Args:
         rng: chance.
         hasty: whether the client gives up soon by itself, so that a silent server costs no time.
         sockets: whether calls of sockets can be made to fail.
-        single: whether a login during a session gives its cookie again; only then a login page may lie.
     """
     kinds = ("none", "taken", "not taken", "login", "blow", "silence", "sockets")
     weights = (15, 25, 22, 6, 22, 15 if hasty else 0, 30 if sockets else 0)
     match rng.choices(kinds, weights)[0]:
         case "taken":
-            trouble = Trouble(faults=(_taken(rng, single=single),))
+            trouble = Trouble(faults=(_taken(rng),))
         case "not taken":
             trouble = Trouble(faults=(_not_taken(rng),))
         case "login":

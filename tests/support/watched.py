@@ -38,8 +38,7 @@ def watched(**arguments: tuple[Callable[..., object], str]) -> Iterator[list[Cal
     calls: list[Call] = []
     loop = threading.get_ident()
     wanted: dict[CodeType, tuple[str, str]] = {
-        function.__code__: (name, argument)  # type: ignore[attr-defined] # all of them are functions of ours
-        for name, (function, argument) in arguments.items()
+        function.__code__: (name, argument) for name, (function, argument) in arguments.items()
     }
 
     def profile(frame: FrameType, event: str, _: object) -> None:
@@ -53,4 +52,4 @@ def watched(**arguments: tuple[Callable[..., object], str]) -> Iterator[list[Cal
         yield calls
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type] # as its documentation has it
+        threading.setprofile(None)
