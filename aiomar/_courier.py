@@ -69,6 +69,8 @@ class Case:
     judged: bool = False
     """Whether an error is what the answer says."""
     receipt: UploadReceipt | None = None
+    final: OmarError | None = None
+    """What it came to otherwise, once that is written down."""
     unrecorded: SubmissionNotRecorded | None = None
 
     @property
@@ -117,11 +119,11 @@ class Courier:
             with self.operations.limit():
                 return await self._recorded(case)
         except (DeadlineError, UsageError) as error:
-            # The operation was stopped from outside; what that means was noted on the way here.
+            # The operation may have been stopped from outside; what it had come to is known.
             if case.receipt is not None:
                 return case.receipt
-            if case.in_doubt:
-                raise self._in_doubt(case, error) from error
+            if case.final not in {None, error}:
+                raise case.final from error
             raise
         except asyncio.CancelledError as error:
             if case.receipt is not None:
@@ -232,23 +234,22 @@ class Courier:
             What to raise: the error itself, or what it comes to.
         """
         final = error
-        if isinstance(error, OutcomeUnknownError | ReceiptMismatchError):
-            self._keep_answer(case, error)
-        elif case.in_doubt and isinstance(error, Exception):
+        if case.in_doubt and not isinstance(error, OutcomeUnknownError):
             final = self._in_doubt(case, error)
+        if isinstance(final, OutcomeUnknownError | ReceiptMismatchError):
             self._keep_answer(case, final)
-        elif case.in_doubt:
-            left = unknown(case.submission, case.trace.phase, "it was given up while it was under way")
-            self._keep_answer(case, left)
-            self._record(case, ending_of(left, judged=False))
-            return error
         self._record(case, ending_of(final, judged=case.judged))
-        return final
+        if isinstance(final, OmarError):
+            case.final = final
+        return error if isinstance(error, asyncio.CancelledError) else final
 
-    def _in_doubt(self, case: Case, error: Exception) -> OutcomeUnknownError:
-        """Make an unknown outcome from what went wrong after the first byte."""
-        # Without the advice behind the colon: "try again" is the one thing not to do here.
-        cause = str(error).rpartition(": ")[0] if isinstance(error, OmarError) else type(error).__name__
+    def _in_doubt(self, case: Case, error: BaseException) -> OutcomeUnknownError:
+        """Make an unknown outcome from what went wrong after the first byte; parses a page.  Blocks."""
+        if isinstance(error, asyncio.CancelledError):
+            cause = "it was given up while it was under way"
+        else:
+            # Without the advice behind the colon: "try again" is the one thing not to do here.
+            cause = str(error).rpartition(": ")[0] if isinstance(error, OmarError) else type(error).__name__
         facts: dict[str, object] = {} if case.status is None else {"status": case.status}
         facts |= fragments_of(bytes(case.page), case.submission)
         return unknown(case.submission, case.trace.phase, cause, facts)

@@ -152,11 +152,17 @@ class Ranges:
     @asynccontextmanager
     async def _held(self, directory: Path) -> AsyncIterator[Catalogue]:
         """Hold a directory against other processes, with its catalogue open."""
-        self.downloader.operations.check()
-        catalogue = await self._open(Catalogue.open, directory)
-        self._catalogues.add(catalogue)
+        operations = self.downloader.operations
+        with operations.limit():  # closing the client waits for it
+            catalogue = await self._open(Catalogue.open, directory)
+            self._catalogues.add(catalogue)
+            try:
+                await self.downloader.disk.sweep(directory, ranges=catalogue.first)
+                operations.check()
+            except BaseException:
+                await self._let_go(catalogue)
+                raise
         try:
-            await self.downloader.disk.sweep(directory, ranges=catalogue.first)
             yield catalogue
         finally:
             await self._let_go(catalogue)
@@ -206,6 +212,7 @@ class Ranges:
                         if len(failed) == _FAILURES_TOGETHER:
                             await self._note(catalogue, terms, failed)
                     yield outcome
+                self.downloader.operations.check()  # else the catalogue is closed, and what failed did so for that
                 await self._note(catalogue, terms, failed)
         self._tell(RangeFinished(files, failures, size, time.monotonic() - started, reused))
 

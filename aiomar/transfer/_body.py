@@ -16,6 +16,7 @@ import attrs
 
 from aiomar.errors import DeadlineError, Hint, ResponseTooLargeError, TruncatedBodyError, UnexpectedPageError
 from aiomar.protocol import (
+    PAGE_LIMIT,
     ContentCheck,
     FileFormat,
     Framing,
@@ -119,7 +120,7 @@ class Body:
     def _sniff(self, sniffer: PageSniffer) -> None:
         verdict = sniffer.feed(self._waiting[0])
         if verdict:
-            words = page_words(self._waiting[0])
+            words = page_words(self._waiting[0][:PAGE_LIMIT])
             raise UnexpectedPageError(
                 "the server sent a page after a very long run of blanks where data was due: look at .excerpt",
                 title=words.title,

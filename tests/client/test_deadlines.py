@@ -18,14 +18,14 @@ from tests.client.helpers import Clock, data, fetch, give_waiting, once, sent, u
 @pytest.mark.parametrize(
     ("fault", "timeouts", "phase"),
     [
-        (Stall(None), Timeouts(first_byte=0.1), "first_byte"),
-        (Stall(None, on="login"), Timeouts(first_byte=0.1), "first_byte"),
-        (Stall(0), Timeouts(read=0.05), "read"),
-        (Stall(700), Timeouts(read=0.05), "read"),
-        (Stall(700, "chunked"), Timeouts(read=0.05), "read"),
-        (Stall(700, "close"), Timeouts(read=0.05), "read"),
-        (Stall(700), Timeouts(operation=0.15), "operation"),
-        (Stall(None, on="login"), Timeouts(operation=0.15), "operation"),
+        (Stall(None), Timeouts(first_byte=0.3), "first_byte"),
+        (Stall(None, on="login"), Timeouts(first_byte=0.3), "first_byte"),
+        (Stall(0), Timeouts(read=0.2), "read"),
+        (Stall(700), Timeouts(read=0.2), "read"),
+        (Stall(700, "chunked"), Timeouts(read=0.2), "read"),
+        (Stall(700, "close"), Timeouts(read=0.2), "read"),
+        (Stall(700), Timeouts(operation=0.7), "operation"),
+        (Stall(None, on="login"), Timeouts(operation=0.7), "operation"),
     ],
     ids=lambda value: repr(value) if isinstance(value, Fault) else None,
 )
@@ -44,7 +44,7 @@ async def test_a_silent_server(
 async def test_silence_is_tried_again(omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path) -> None:
     """A stall costs one attempt."""
     omar_server.script(Stall(700), Stall(None))
-    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(read=0.1, first_byte=0.1))) as client:
+    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(read=0.3, first_byte=0.3))) as client:
         assert (await fetch(client, tmp_path)).path.read_bytes() == data(omar_server)
     assert sent(omar_server, "download") == 3
 

@@ -367,7 +367,7 @@ async def test_an_answer_that_does_not_say_what_happened(
 ) -> None:
     """After the first byte every doubt is an `OutcomeUnknownError` with its facts, and the file is not sent again."""
     omar_server.script(fault)
-    timeouts = Timeouts(first_byte=0.1, read=0.1) if isinstance(fault, Stall) else Timeouts()
+    timeouts = Timeouts(first_byte=0.4, read=0.4) if isinstance(fault, Stall) else Timeouts()
     async with OmarClient(attrs.evolve(omar_config, timeouts=timeouts)) as client:
         await fetch(client, source.parent)  # the certificate has had its answer
         with pytest.raises(OutcomeUnknownError) as caught:

@@ -117,6 +117,7 @@ class Hunt:
     """What kills left behind."""
     sources: list[Path] = attrs.field(factory=list)
     _tried: tuple[Path, ...] = ()
+    _known: set[str] = attrs.field(factory=set)
 
     def source(self) -> Path:
         """Make a file that nobody else has."""
@@ -190,8 +191,10 @@ class Hunt:
 
     def _left(self, child: Child, *, worked: bool) -> str:
         """Say what a killed process left behind."""
-        sending = list(self.books.ledger.records({SubmissionState.SENDING}))
+        # One of an earlier life is still there if this one was too short to settle it.
+        sending = [row for row in self.books.ledger.records({SubmissionState.SENDING}) if row.id not in self._known]
         if sending:
+            self._known.add(sending[0].id)
             if sending[0].sha256 not in {upload.sha256 for upload in self.books.server.uploads}:
                 return "intended, nothing taken"
             return "while the server worked" if worked else "answered, not recorded"

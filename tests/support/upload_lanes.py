@@ -139,8 +139,8 @@ class Lane:
         blow = _Blow(self, trouble, rng.choice(calls), rng.uniform(0.0, 0.012 if trouble.moment == "any" else 0.004))
         await asyncio.wait(calls)
         await blow.end()
-        if trouble.blow is not None:
-            self.tried[trouble.name] += blow.landed
+        if blow.landed:
+            self.tried[trouble.name] += 1
         self.tried.update(f"socket: {name}" for name, _ in self._wire.failed)
         self._wire.arm()
         if self._failures >= _ENOUGH:
