@@ -122,7 +122,7 @@ class Courier:
             # The operation may have been stopped from outside; what it had come to is known.
             if case.receipt is not None:
                 return case.receipt
-            if case.final not in {None, error}:
+            if case.final is not None and case.final is not error:
                 raise case.final from error
             raise
         except asyncio.CancelledError as error:
