@@ -66,8 +66,8 @@ class Case:
     status: int | None = None
     page: bytearray = attrs.field(factory=bytearray, repr=False)
     """What has come of the answer's page."""
-    judged: bool = False
-    """Whether an error is what the answer says."""
+    not_taken: bool = False
+    """Whether an answer says that the server did not take the file."""
     receipt: UploadReceipt | None = None
     final: OmarError | None = None
     """What it came to otherwise, once that is written down."""
@@ -165,6 +165,7 @@ class Courier:
             await self.threads.run(self._intend, case)
             result = await self._send(case, lease)
             if isinstance(result, LoginInstead):
+                case.not_taken = True
                 self.session.end(lease)
                 fresh = await self.session.lease()
                 if fresh.cookie == lease.cookie:
@@ -181,7 +182,7 @@ class Courier:
             )
         if isinstance(result, ReceiptFacts):
             return result
-        case.judged = True
+        case.not_taken = True
         raise result
 
     def _intend(self, case: Case) -> None:
@@ -238,7 +239,7 @@ class Courier:
             final = self._in_doubt(case, error)
         if isinstance(final, OutcomeUnknownError | ReceiptMismatchError):
             self._keep_answer(case, final)
-        self._record(case, ending_of(final, judged=case.judged))
+        self._record(case, ending_of(final, not_taken=case.not_taken))
         if isinstance(final, OmarError):
             case.final = final
         return error if isinstance(error, asyncio.CancelledError) else final
@@ -256,8 +257,8 @@ class Courier:
 
     def _keep_answer(self, case: Case, error: OutcomeUnknownError | ReceiptMismatchError) -> None:
         """Add to an error's facts when it was, and where the answer's page is kept for people to look at."""
-        error.facts |= {"started": case.started.isoformat(), "ended": self.now().isoformat()}
         ledger_id = case.submission.ledger_id
+        error.facts |= {"started": case.started.isoformat(), "ended": self.now().isoformat(), "ledger_id": ledger_id}
         if ledger_id is None or not case.page:
             return
         try:

@@ -230,8 +230,8 @@ GATES = frozenset(goal.id for goal in GOALS)
 
 
 def number(gate: str) -> int:
-    """Give the place of a gate in the order of gates."""
-    return int(gate.removeprefix("G"))
+    """Give the place of a gate, or of the first of several, in the order of gates."""
+    return int(gate.partition(",")[0].removeprefix("G"))
 
 
 def untested(rows: Mapping[int, Iterable[str]]) -> list[int]:
@@ -278,7 +278,7 @@ def derived(rows: Mapping[int, Iterable[str]], gates: Mapping[str, Iterable[str]
             "Numbers that must hold: in the short run (`nox -s faults`, the same chance each time) and in the long one",
             "(`nox -s faults_long`, a new chance each time, which it prints).",
             "",
-            "| gate | what must hold | short run | long run | tests |",
+            "| gate | what must hold | asked of a short run | of a long run | tests |",
             "| --- | --- | --- | --- | --- |",
             *numbers,
             "",
@@ -291,7 +291,7 @@ def figures(rows: Iterable[Figure]) -> str:
     """Write what a run measured."""
     return "\n".join(
         [
-            "| gate | what | cases | bad | processor seconds of the gate |",
+            "| gate | what | cases | bad | processor seconds, without those of children that were killed |",
             "| --- | --- | --- | --- | --- |",
             *(f"| {row.gate} | {row.what} | {row.done:,} | {row.bad:,} | {row.seconds:.1f} |" for row in rows),
         ]
@@ -307,7 +307,8 @@ def sections(page: str) -> tuple[str, dict[str, str]]:
 
 def measured(page: str, scale: str) -> set[str]:
     """Name the gates of which the page has a figure."""
-    return set(re.findall(r"^\| (G\d+) \|", sections(page)[1][scale], re.MULTILINE))
+    found = re.findall(r"^\| (G[^|]*) \|", sections(page)[1][scale], re.MULTILINE)
+    return {gate for gates in found for gate in gates.split(", ")}
 
 
 def _read() -> str:

@@ -17,12 +17,12 @@ from aiomar.submissions._records import Ending, SubmissionState
 _LONGEST_REASON = 500
 
 
-def ending_of(error: BaseException, *, judged: bool) -> Ending:
+def ending_of(error: BaseException, *, not_taken: bool) -> Ending:
     """Say what an upload that ended with this error has come to.
 
     Args:
         error: what is going to be raised.
-        judged: whether it is what the server's answer says.
+        not_taken: whether the server's answer says that it did not take the file.
     """
     if isinstance(error, OutcomeUnknownError):
         return Ending(
@@ -33,13 +33,10 @@ def ending_of(error: BaseException, *, judged: bool) -> Ending:
         return Ending(SubmissionState.UNKNOWN, reason=_bounded(error), phase="page", facts=error.facts)
     if isinstance(error, SubmissionRejectedError):
         return Ending(SubmissionState.REJECTED, reason=_bounded(error.reason))
-    if judged:
-        return Ending(SubmissionState.REJECTED, reason=_bounded(error))
+    state = SubmissionState.REJECTED if not_taken else SubmissionState.NOT_SENT
     if isinstance(error, asyncio.CancelledError):
-        return Ending(SubmissionState.NOT_SENT, reason="it was given up before anything was sent")
-    return Ending(
-        SubmissionState.NOT_SENT, reason=_bounded(error) if isinstance(error, OmarError) else type(error).__name__
-    )
+        return Ending(state, reason="it was given up, and the server has nothing of it")
+    return Ending(state, reason=_bounded(error) if isinstance(error, OmarError) else type(error).__name__)
 
 
 def fragments_of(page: bytes, submission: Submission) -> dict[str, object]:

@@ -383,7 +383,7 @@ def test_the_demo(aiomar: Run) -> None:
     assert max(map(len, tables)) <= 80
     assert len([path for path in Path("kept").iterdir() if path.is_file()]) == 123
     assert len(list(Path("kept", "killed").glob("*.dat"))) == 61
-    assert sorted(path.name for path in Path("kept").iterdir() if path.is_dir()) == [".aiomar", "killed"]
+    assert sorted(path.name for path in Path("kept").iterdir() if path.is_dir()) == [".aiomar", "killed", "records"]
 
 
 def test_the_demo_where_it_cannot_write(aiomar: Run) -> None:

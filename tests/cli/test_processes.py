@@ -109,6 +109,7 @@ def test_what_simulate_prints_works() -> None:
     assert process.returncode == 130
     assert err == "aiomar: interrupted: the server has stopped\n"
     files = {path.name: path.stat().st_mode & 0o777 for path in Path("simulated dir").iterdir()}
+    assert files.pop("state") == 0o700
     assert files == dict.fromkeys(["ca.pem", "client.p12", "client.pem", "client.key", "passphrase.txt"], 0o600)
     secret = Path("simulated dir", "passphrase.txt").read_text(encoding="ascii").strip()
     assert secret not in "".join(printed)

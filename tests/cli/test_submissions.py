@@ -55,7 +55,7 @@ def test_list(aiomar: Run, three: Place) -> None:
     assert (result.code, result.err) == (0, "3 submissions: 1 accepted, 1 rejected, 1 unknown\n")
     assert [line.split()[1] for line in result.out.splitlines()] == ["accepted", "rejected", "unknown"]
     assert [line.split()[-1] for line in result.out.splitlines()] == ["taken.csv", "refused.csv", "lost.csv"]
-    assert three.server.uploads[0].file_id in result.out.splitlines()[0]
+    assert str(three.server.uploads[0].file_id) in result.out.splitlines()[0]
 
 
 def test_list_chooses(aiomar: Run, three: Place) -> None:

@@ -81,9 +81,11 @@ async def test_random_faults(
     enough = gate.count(ci=10_000, long=200_000) // PARTS
     tally = await _drive(enough, gate.rng, made)
     allowed = tally.promised // 1_000
-    gate.record(tally.done, len(tally.corrupt), "G1: faulty downloads, files that must not be there")
-    gate.record(tally.promised, max(0, len(tally.broken) - allowed), "G2: faults that end in time, failures over 0.1 %")
-    gate.record(tally.done - tally.saved, len(tally.foreign), "G13: failed downloads, errors that are not public")
+    gate.record(tally.done, len(tally.corrupt), "faulty downloads; bad: files that must not be there (G1)")
+    gate.record(
+        tally.promised, max(0, len(tally.broken) - allowed), "faults that end in time; bad: failures over 0.1 % (G2)"
+    )
+    gate.record(tally.done - tally.saved, len(tally.foreign), "failed downloads; bad: errors that are not public (G13)")
     assert tally.corrupt == []
     assert tally.foreign == []
     assert len(tally.broken) <= allowed, tally.broken

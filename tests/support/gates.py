@@ -129,17 +129,16 @@ class Figures:
                     self._take(cast("_Note", value), failed=report.nodeid in self._failed)
 
     def _take(self, note: _Note, *, failed: bool) -> None:
-        for gate in note["gates"]:
-            total = self._sums.setdefault(gate, _Sum())
-            total.failed += failed
-            total.seconds += note["seconds"] / len(note["gates"])
-            for done, bad, what in note["figures"]:
-                before = total.figures.get(what, (0, 0))
-                total.figures[what] = (before[0] + done, before[1] + bad)
+        total = self._sums.setdefault(", ".join(note["gates"]), _Sum())
+        total.failed += failed
+        total.seconds += note["seconds"]
+        for done, bad, what in note["figures"]:
+            before = total.figures.get(what, (0, 0))
+            total.figures[what] = (before[0] + done, before[1] + bad)
 
     @property
     def _rows(self) -> list[fault_matrix.Figure]:
-        """One for each gate and kind of case."""
+        """One for each kind of case; a test that shows several gates has them all before its figures."""
         return [
             fault_matrix.Figure(gate, what, done, bad, total.failed, total.seconds)
             for gate, total in sorted(self._sums.items(), key=lambda entry: fault_matrix.number(entry[0]))
@@ -151,12 +150,12 @@ class Figures:
         if not (rows := self._rows):
             return
         terminalreporter.section(f"gates: {self._chance}")
-        terminalreporter.line(f"{'gate':5} {'done':>11} {'bad':>5} {'failed':>6} {'cpu s':>7}  what")
+        terminalreporter.line(f"{'gate':11} {'done':>11} {'bad':>5} {'failed':>6} {'cpu s':>7}  what")
         for row in rows:
             terminalreporter.line(
-                f"{row.gate:5} {row.done:>11,} {row.bad:>5,} {row.failed:>6,} {row.seconds:>7.1f}  {row.what}"
+                f"{row.gate:11} {row.done:>11,} {row.bad:>5,} {row.failed:>6,} {row.seconds:>7.1f}  {row.what}"
             )
         seconds = sum(total.seconds for total in self._sums.values())
-        terminalreporter.line(f"{len(self._sums)} gates, {seconds:,.0f} s of processor time")
+        terminalreporter.line(f"{seconds:,.0f} s of processor time")
         if self._config.getoption("--write-faults"):
             fault_matrix.write_figures(rows, self._scale)

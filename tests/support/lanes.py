@@ -115,8 +115,8 @@ def _deadly(rng: random.Random, size: int, times: int | None) -> Toxic:
             return ResetPeer(after=after, seconds=rng.choice((0.0, 0.001)), stream=stream, times=times)
         case "timeout":
             return Timeout(after=after, seconds=0.002, stream=stream, times=times)
-        case "hole":
-            return Timeout(after=after, seconds=None, stream=stream, times=times)
+        case "hole":  # each has to be waited for, so that even where nothing may succeed three are enough
+            return Timeout(after=after, seconds=None, stream=stream, times=times or _ENDLESS)
         case _:
             return Down(times=times)
 
