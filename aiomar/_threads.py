@@ -17,6 +17,7 @@ _T = TypeVar("_T")
 # How long closing waits for calls that are under way; a name look-up that hangs is left behind.
 _PATIENCE = 1.0
 _PAGE_SECONDS = 2.0
+_CLOSED = "the client was closed while this was under way: keep it open until it has ended"
 
 
 class Threads:
@@ -39,9 +40,7 @@ class Threads:
         try:
             future = self._pool.submit(function, *args, **kwargs)
         except RuntimeError as error:
-            raise UsageError(
-                "the client was closed while this was under way: keep it open until it has ended"
-            ) from error
+            raise UsageError(_CLOSED) from error
         self._running.add(future)  # type: ignore[arg-type] # the set never looks at results
         future.add_done_callback(self._running.discard)
         return asyncio.wrap_future(future)
@@ -50,8 +49,18 @@ class Threads:
         """Call in a thread and wait until it has ended, also when cancelled in the meantime.
 
         A cancelled caller gets its `CancelledError` only after the thread has let go of files and buffers.
+
+        Raises:
+            UsageError: the client was closed before it had begun.
         """
-        return await to_the_end(self.start(function, *args, **kwargs))
+        future = self.start(function, *args, **kwargs)
+        try:
+            return await to_the_end(future)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if future.cancelled() and task is not None and not task.cancelling():
+                raise UsageError(_CLOSED) from error
+            raise
 
     async def read_page(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call what reads a page of the server in a thread, and leave it behind if it takes too long.

@@ -49,8 +49,8 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was submitted is there."""
-        return self.found == self.expected
+        """Whether everything that was submitted is there; where there was nothing, nothing can show."""
+        return 0 < self.expected == self.found
 
 
 def compare(submitted: bytes, downloaded: BinaryIO, *, file_format: FileFormat, clock: TimeType) -> Comparison:

@@ -74,9 +74,13 @@ async def test_nothing_grows(work: Callable[..., Work], omar_authority: Authorit
     ]
     gate.record(report.outcomes.total(), len(grown), "calls of a soak: descriptors, tasks or threads that grew")
     kilobytes = after.kilobytes - before.kilobytes
-    gate.record(report.outcomes.total(), kilobytes > 5 * 1024, "calls of a soak: memory that grew by more than 5 MiB")
+    # A short run ends before the allocator has settled.
+    most = gate.count(ci=8, long=5)
+    gate.record(
+        report.outcomes.total(), kilobytes > most * 1024, f"calls of a soak: memory that grew by more than {most} MiB"
+    )
     assert grown == [], (before, after)
-    assert kilobytes <= 5 * 1024
+    assert kilobytes <= most * 1024
     assert faults >= 0.05 * report.outcomes.total()
     assert report.outcomes["saved"] >= 0.8 * downloads
     assert report.outcomes["sent"] >= 0.7 * uploads

@@ -112,6 +112,7 @@ async def soak(work: Work) -> Report:
     before: Held | None = None
     done = sent = 0
     async with OmarClient(work.config()) as client:
+        await _all_threads(client)
         while done < work.downloads:
             await _downloads(client, work, rng, outcomes)
             done += _TOGETHER
@@ -122,6 +123,14 @@ async def soak(work: Work) -> Report:
                 before = await _look(client)
         after = await _look(client)
     return Report(before or after, after, outcomes)
+
+
+async def _all_threads(client: OmarClient) -> None:
+    """Let the client start every thread that it may have: how many it needs at once depends on the machine."""
+    threads = client._ready().threads
+    number = threads._pool._max_workers
+    together = threading.Barrier(number)
+    await asyncio.gather(*(threads.run(together.wait) for _ in range(number)))
 
 
 async def _look(client: OmarClient) -> Held:
