@@ -27,7 +27,6 @@ from aiomar.errors import (
     CertificateRejectedError,
     DiskError,
     FormatError,
-    IdentityError,
     OmarError,
     ResponseError,
     SourceError,
@@ -106,9 +105,9 @@ class Confirmer:
             looks += 1
             try:
                 latest, error = await self._look(submitted, question), None
-            except (CertificateRejectedError, IdentityError):
-                raise
             except (TransportError, ResponseError, FormatError) as trouble:
+                if isinstance(trouble, CertificateRejectedError) and trouble.certain:
+                    raise
                 error = trouble
             left = question.timeout.total_seconds() - (clock() - began)
             if latest.complete or left <= 0:

@@ -25,7 +25,7 @@ from aiomar import (
     SubmissionState,
     TimeType,
 )
-from aiomar.cli._codes import DATA, GOOD, UNKNOWN
+from aiomar.cli._codes import DATA, GOOD, IDENTITY, UNKNOWN, UNREACHABLE, code_for_downloads
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields
 from aiomar.cli._options import AGE, DAY, FILE, ID, NOWHERE, PLAIN, Connection, Display, parse_age, parse_day
@@ -125,6 +125,10 @@ async def _confirm(out: Output, ledger_id: str, wanted: _Wanted, config: OmarCon
     _tell(out, verdict)
     if verdict.confirmed:
         return GOOD
+    if verdict.error is not None:
+        why = code_for_downloads([verdict.error], logged_in=out.logged_in)
+        if why in {IDENTITY, UNREACHABLE}:
+            return why
     state = Submissions(config.state_dir).record(ledger_id).state
     return UNKNOWN if state is SubmissionState.UNKNOWN else DATA
 

@@ -12,6 +12,7 @@ import pytest
 from aiomar import FileFormat, Meter, SubmissionState, TimeType
 from aiomar.testing import DropAnswer, Page
 from tests.cli.conftest import Place, Result
+from tests.cli.test_commands import free_origin
 from tests.client.helpers import DAY
 
 Run = Callable[..., Result]
@@ -130,6 +131,16 @@ def test_confirm_what_stays_unknown(aiomar: Run, three: Place) -> None:
     result = aiomar("submissions", "confirm", lost, *where, *three.options, "--json")
     assert result.code == 7
     assert result.summary.items() >= {"confirmed": False, "looks": 1, "exit_code": 7}.items()
+    assert ids(aiomar, three, "--state", "unknown") == [lost]
+
+
+def test_confirm_with_nobody_there(aiomar: Run, three: Place) -> None:
+    """Exit code 4, and the outcome stays what it was."""
+    lost = ids(aiomar, three)[2]
+    nowhere = f"--download-origin={free_origin()}"
+    options = [nowhere if option.startswith("--download-origin") else option for option in three.options]
+    result = aiomar("submissions", "confirm", lost, *WHERE, *options)
+    assert (result.code, "the last look saw nothing" in result.err) == (4, True)
     assert ids(aiomar, three, "--state", "unknown") == [lost]
 
 
