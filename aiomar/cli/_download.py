@@ -160,7 +160,7 @@ def download(
             into=into,
             days_per_file=days_per_file,
             resume=not fresh,
-            max_age=parse_age(max_age, "--max-age"),
+            max_age=None if max_age is None else parse_age(max_age, "--max-age"),
             allow_unverified=allow_unverified,
         )
 

@@ -104,14 +104,12 @@ def parse_day(text: str, option: str, today: dt.date) -> dt.date:
     raise ConfigError(f"{option} must be YYYY-MM-DD, today, yesterday or like -7d, not {text!a:.40}")
 
 
-def parse_age(text: str | None, option: str) -> dt.timedelta | None:
-    """Read ``12h`` or ``3d``; `None` for nothing given.
+def parse_age(text: str, option: str) -> dt.timedelta:
+    """Read ``12h`` or ``3d``.
 
     Raises:
         ConfigError: for anything else.
     """
-    if text is None:
-        return None
     if not (age := _AGE.fullmatch(text)):
         raise ConfigError(f"{option} must be a number of hours or days, like 12h or 3d, not {text!a:.40}")
     return dt.timedelta(hours=int(age[1]) * _HOURS[age[2]])

@@ -147,10 +147,7 @@ def prune(
     """
 
     def prepare(out: Output) -> Work:
-        age = parse_age(older_than, "--older-than")
-        if age is None:  # for the type checker: it was given
-            raise ConfigError("--older-than is missing")
-        return _prune(out, _ledgers(connection), age)
+        return _prune(out, _ledgers(connection), parse_age(older_than, "--older-than"))
 
     return carry_out("submissions prune", display, prepare)
 

@@ -57,7 +57,7 @@ def confirm(
     format_: Annotated[FileFormat, Parameter(name="--format")],
     time: TimeType,
     source: Annotated[Path | None, FILE] = None,
-    wait: Annotated[str, AGE] = "2h",
+    timeout: Annotated[str, AGE] = "2h",
     once: bool = False,
     connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
@@ -79,7 +79,7 @@ def confirm(
         format_: Of the submitted file.
         time: The clock of the submitted file.
         source: The file as it was submitted; without it the copy that was kept.
-        wait: How long to go on looking: 12h, 3d.
+        timeout: How long to go on looking: 12h, 3d; two hours if nothing else is said.
         once: Look once and say what shows now.
         connection: Which server, and who we are.
         display: What is shown.
@@ -89,7 +89,6 @@ def confirm(
         if (meter is None) == (group is None):
             raise ConfigError("say where to look: --meter or --group, one of them")
         today = dt.datetime.now().astimezone().date()
-        timeout = parse_age(wait, "--wait") or dt.timedelta()
         wanted = _Wanted(
             selection=Group(group) if meter is None and group is not None else Meter(meter or ""),
             start=parse_day(from_, "--from", today),
@@ -97,7 +96,7 @@ def confirm(
             file_format=format_,
             time_type=time,
             source=source,
-            timeout=dt.timedelta() if once else timeout,
+            timeout=dt.timedelta() if once else parse_age(timeout, "--timeout"),
         )
         return _confirm(out, id_, wanted, configure(connection, environ=os.environ, ask=asker()))
 
