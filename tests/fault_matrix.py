@@ -115,8 +115,8 @@ ROWS = (
         "a slow reader and a server that closes fast",
         "saved",
         "D",
-        short="One chunk of megabytes may come out of aiohttp as cut when its reader lags: a file is asked for again, a "
-        "stream that has begun ends with `TruncatedBodyError`.",
+        short="One chunk of megabytes may come out of aiohttp as cut when its reader lags: a file is asked for again, "
+        "a stream that has begun ends with `TruncatedBodyError`.",
     ),
     # Session and cookies
     Row(49, "two session cookies", "the first one is sent", "–"),
