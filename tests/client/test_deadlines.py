@@ -53,8 +53,8 @@ async def test_a_slow_answer_within_its_deadline(
     omar_server: OmarServer, omar_config: OmarConfig, tmp_path: Path
 ) -> None:
     """The wait for the first byte is its own, and longer than the gap that is allowed between bytes."""
-    omar_server.script(SlowFirstByte(0.15))
-    async with OmarClient(attrs.evolve(once(omar_config), timeouts=Timeouts(read=0.05))) as client:
+    omar_server.script(SlowFirstByte(0.6))
+    async with OmarClient(attrs.evolve(once(omar_config), timeouts=Timeouts(read=0.3))) as client:
         assert (await fetch(client, tmp_path)).path.read_bytes() == data(omar_server)
 
 

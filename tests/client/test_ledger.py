@@ -329,7 +329,7 @@ async def test_the_operations_deadline_is_recorded(
 ) -> None:
     """What runs out of time after the first byte is unknown, in the error and in the ledger."""
     omar_server.script(Stall(None, on="upload"))
-    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=0.3))) as client:
+    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=1.0))) as client:
         await client.login()
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.upload(source)

@@ -75,7 +75,7 @@ async def test_nothing_secret_shows(
     caplog.set_level(logging.DEBUG)
     shown: list[str] = []
     identity = ClientIdentity.from_pkcs12(omar_authority.pkcs12(PASSPHRASE), PASSPHRASE)
-    timeouts = Timeouts(first_byte=0.1, read=0.1) if isinstance(fault, Stall) else Timeouts()
+    timeouts = Timeouts(first_byte=0.3, read=0.3) if isinstance(fault, Stall) else Timeouts()
     config = attrs.evolve(once(omar_config), identity=identity, timeouts=timeouts)
 
     def observer(event: object) -> None:

@@ -399,7 +399,7 @@ async def test_the_operations_deadline_after_the_first_byte(
 ) -> None:
     """A deadline of the whole operation is no exception to the rule."""
     omar_server.script(Stall(None, on="upload"))
-    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=0.3))) as client:
+    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=1.0))) as client:
         await client.login()
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.upload(source)

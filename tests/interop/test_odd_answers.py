@@ -184,7 +184,7 @@ async def test_stall(
     config_of: Callable[[Port], OmarConfig], server_context: ssl.SSLContext, tmp_path: Path, wire: bytes, phase: str
 ) -> None:
     """A server that falls silent runs into the deadline of its phase, and nothing is saved."""
-    timeouts = Timeouts(first_byte=0.1) if phase == "first_byte" else Timeouts(read=0.1)
+    timeouts = Timeouts(first_byte=0.3) if phase == "first_byte" else Timeouts(read=0.3)
     async with RawSite(server_context, Answer(wire, Then.STALL)) as site:
         async with OmarClient(attrs.evolve(config_of(site), timeouts=timeouts)) as client:
             with pytest.raises(DeadlineError) as caught:

@@ -14,7 +14,7 @@ async def test_what_comes_while_all_workers_are_busy_is_refused(
     connect: Callable[[OmarServer], Wire], omar_authority: Authority
 ) -> None:
     """Two at once are served and the third gets HTTP 503; `clear` counts anew."""
-    async with OmarServer(capacity=2, service_time=0.05, authority=omar_authority) as server:
+    async with OmarServer(capacity=2, service_time=0.5, authority=omar_authority) as server:
         wire = connect(server)
         cookie = await wire.cookie()
         answers = await asyncio.gather(*(wire.download(cookie) for _ in range(3)))
