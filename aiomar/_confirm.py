@@ -13,6 +13,7 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -122,7 +123,7 @@ class Confirmer:
         return _verdict(submitted, question, latest, looks=looks, error=error, elapsed=clock() - began)
 
     async def _look(self, submitted: _Submitted, question: Question) -> Comparison:
-        """Download the span once, beside the disk's names, and compare."""
+        """Download the span once, into memory or a file without a name, and compare."""
         stream = self.downloader.stream(question.selection, question.span, question.wanted)
         with tempfile.SpooledTemporaryFile(_MOST_BYTES) as file:
             try:
@@ -145,7 +146,8 @@ class Confirmer:
             f"all of it shows in the download of {question.selection.kind} {question.selection.id!a}, {span.start} to "
             f"{span.end}, as {question.wanted.file_format.value}"
         )
-        ledger.end(record.id, Ending(SubmissionState.ACCEPTED, by="confirm", note=note), self.turn.now())
+        with suppress(UsageError):  # somebody has resolved it in the meantime
+            ledger.end(record.id, Ending(SubmissionState.ACCEPTED, by="confirm", note=note), self.turn.now())
 
 
 def _find(ledger: Ledger, question: Question) -> _Submitted:

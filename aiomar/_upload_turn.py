@@ -12,7 +12,7 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import attrs
@@ -56,11 +56,7 @@ class UploadTurn:
             ConfigError: it cannot be used.
         """
         async with self._opening:
-            if self._ledger is None:
-                await self.threads.run(self._open)
-            if self._ledger is None:  # for the type checker: opening gave it or raised
-                raise ConfigError(f"the ledger in {self.directory} cannot be used: choose another state_dir")
-            return self._ledger
+            return await self.threads.run(self._open) if self._ledger is None else self._ledger
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Ledger]:
@@ -95,8 +91,13 @@ class UploadTurn:
         return ledger
 
     def _settle_if_free(self, ledger: Ledger) -> None:
-        with suppress(LockHeldError), acquire(lock_path(self.directory), alone=True):
-            ledger.settle_leftovers(self.now())
+        held = _Held(lock_path(self.directory))
+        held.attempt()
+        try:
+            if held.lock is not None:
+                ledger.settle_leftovers(self.now())
+        finally:
+            held.release()
 
     async def _wait_for(self, held: _Held) -> None:
         pause = _FIRST_PAUSE
@@ -112,9 +113,10 @@ class UploadTurn:
                 "it has ended, then submit again"
             ) from error
 
-    def _open(self) -> None:
-        # Kept here and not returned: a caller that is cancelled in the meantime would lose it.
+    def _open(self) -> Ledger:
+        # Kept here too: a caller that is cancelled in the meantime would lose it.
         self._ledger = Ledger.open(self.directory, self.files)
+        return self._ledger
 
     async def aclose(self) -> None:
         """Close the ledger; no upload is under way any more."""
