@@ -29,6 +29,7 @@ from aiomar import (
     UnexpectedPageError,
     UploadFailed,
     UploadFinished,
+    UploadRetrying,
     UploadStarted,
 )
 from aiomar.cli._json import error_to_dict, event_to_dict
@@ -216,6 +217,8 @@ def in_words(event: Event) -> str | None:
     match event:
         case DownloadRetrying():
             return f"again in {event.wait:.1f} s: {_which(event)}: {event.error}"
+        case UploadRetrying():
+            return f"again in {event.wait:.1f} s, as not a byte has left: {event.source}: {event.error}"
         case LoginRetrying():
             return f"login again in {event.wait:.1f} s: {event.error}"
         case SessionEnded():

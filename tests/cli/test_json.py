@@ -12,6 +12,7 @@ import pytest
 import aiomar
 from aiomar import FileFormat, Group, Meter, TimeType
 from aiomar.cli._json import error_to_dict, event_name, event_to_dict, plain
+from aiomar.cli._output import in_words
 
 DAY = dt.date(2026, 1, 1)
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
@@ -101,3 +102,10 @@ def test_a_report_is_not_repeated() -> None:
     """A partial failure is told by its events; the error says only that there was one."""
     error = aiomar.PartialUploadError("some", report=aiomar.UploadReport((), (), (Path("a.csv"),)))
     assert error_to_dict(error) == {"type": "PartialUploadError", "message": "some"}
+
+
+def test_a_repeat_of_an_upload_is_told_in_words() -> None:
+    """Whoever waits hears that it goes on, and that nothing of the file has left."""
+    words = in_words(aiomar.UploadRetrying(Path("a.csv"), ERROR, 1, 0.5))
+    assert words is not None
+    assert all(part in words for part in ("again in 0.5 s", "not a byte", "a.csv", str(ERROR)))
