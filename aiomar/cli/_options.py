@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from aiomar import ConfigError, Group, LimitError, Meter, Selection
 
 _DAYS_AGO = re.compile(r"-([0-9]{1,9})d", re.ASCII)
-_AGE = re.compile(r"([1-9][0-9]{0,5})([hd])", re.ASCII)
+_AGE = re.compile(r"(0|[1-9][0-9]{0,5})([hd])", re.ASCII)
 _HOURS = {"h": 1, "d": 24}
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -104,13 +104,18 @@ def parse_day(text: str, option: str, today: dt.date) -> dt.date:
     raise ConfigError(f"{option} must be YYYY-MM-DD, today, yesterday or like -7d, not {text!a:.40}")
 
 
-def parse_age(text: str, option: str) -> dt.timedelta:
+def parse_age(text: str, option: str, *, least: int = 1) -> dt.timedelta:
     """Read ``12h`` or ``3d``.
+
+    Args:
+        text: what was given.
+        option: where, for messages.
+        least: the smallest number that makes sense.
 
     Raises:
         ConfigError: for anything else.
     """
-    if not (age := _AGE.fullmatch(text)):
+    if not (age := _AGE.fullmatch(text)) or int(age[1]) < least:
         raise ConfigError(f"{option} must be a number of hours or days, like 12h or 3d, not {text!a:.40}")
     return dt.timedelta(hours=int(age[1]) * _HOURS[age[2]])
 

@@ -147,7 +147,7 @@ def prune(
     """
 
     def prepare(out: Output) -> Work:
-        return _prune(out, _ledgers(connection), parse_age(older_than, "--older-than"))
+        return _prune(out, _ledgers(connection), parse_age(older_than, "--older-than", least=0))
 
     return carry_out("submissions prune", display, prepare)
 

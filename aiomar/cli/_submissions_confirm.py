@@ -96,7 +96,7 @@ def confirm(
             file_format=format_,
             time_type=time,
             source=source,
-            timeout=dt.timedelta() if once else parse_age(timeout, "--timeout"),
+            timeout=dt.timedelta() if once else parse_age(timeout, "--timeout", least=0),
         )
         return _confirm(out, id_, wanted, configure(connection, environ=os.environ, ask=asker()))
 

@@ -42,6 +42,11 @@ def test_ages(text: str, age: dt.timedelta) -> None:
     assert parse_age(text, "--max-age") == age
 
 
+def test_no_time_at_all_where_it_makes_sense() -> None:
+    """It does for what is let go of at once, not for what may not be older."""
+    assert parse_age("0d", "--older-than", least=0) == dt.timedelta(0)
+
+
 @pytest.mark.parametrize("text", ["", "12", "h", "0d", "-1d", "1.5h", "12 h", "12H", "3m", "9999999d", "\u0663d"])
 def test_ages_that_are_none(text: str) -> None:
     """Everything else is refused with the option's name, and with examples."""

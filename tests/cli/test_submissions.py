@@ -176,4 +176,7 @@ def test_prune(aiomar: Run, three: Place) -> None:
     assert aiomar("submissions", "prune", ledger(three), "--older-than", "1h").err.startswith("the content of 0 ")
     assert aiomar("submissions", "prune", ledger(three), "--older-than", "soon").code == 2
     assert aiomar("submissions", "prune", ledger(three)).code == 2
-    assert len(ids(aiomar, three)) == 3
+    assert aiomar("submissions", "prune", ledger(three), "--older-than", "0d").err.startswith("the content of 2 ")
+    taken, _, lost = ids(aiomar, three)
+    assert aiomar("submissions", "show", taken, ledger(three), "--save", "gone.csv").code == 2
+    assert aiomar("submissions", "show", lost, ledger(three), "--save", "kept.csv").code == 0
