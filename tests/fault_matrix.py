@@ -224,7 +224,13 @@ GOALS = (
         "≥ 90 %",
         "Not built: each mutant needs a run of the tests of three packages, which is hours.",
     ),
-    Goal("G31", "the gates, again and again", "20 times", "100 times", "By hand: `nox -s faults` in a loop."),
+    Goal(
+        "G31",
+        "the gates, again and again",
+        "20 times",
+        "100 times",
+        "By hand: `nox -s faults` in a loop; 20 in a row were green before 0.1.0, beside other work.",
+    ),
 )
 NUMBERS = frozenset(row.number for row in ROWS)
 GATES = frozenset(goal.id for goal in GOALS)
