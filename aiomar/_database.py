@@ -28,6 +28,14 @@ _KINDS: dict[int, Literal["damaged", "busy"]] = {
 }
 
 
+# In one statement: between two of them another process may make the database, and half of it would look like another's.
+_STATE = """
+SELECT (SELECT count(*) FROM sqlite_master WHERE type = 'table'),
+       (SELECT application_id FROM pragma_application_id),
+       (SELECT user_version FROM pragma_user_version)
+"""
+
+
 @attrs.frozen(kw_only=True)
 class Schema:
     """What a database of ours looks like.
@@ -122,10 +130,7 @@ def is_made(connection: sqlite3.Connection, schema: Schema) -> bool:
         RefusedDatabaseError: it is damaged, somebody else's, or of a newer version.
         sqlite3.Error: it cannot be read.
     """
-    # In this order: if another process makes it at this moment, tables are there only if their numbers are.
-    tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables, application, version = connection.execute(_STATE).fetchone()
     if not application and not version and not tables:
         return False
     if application != schema.application:

@@ -10,13 +10,13 @@ import random
 import sqlite3
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from aiomar.submissions import Ledger, SubmissionState
-from tests.support.ledgers import NOW, child, content_of, ended, stop_halfway, write_in_bursts, write_on
+from tests.support.ledgers import NOW, child, content_of, ended, open_new_ones, stop_halfway, write_in_bursts, write_on
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and fork servers are not there")
 
@@ -34,6 +34,16 @@ def _check_database(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "ledger.sqlite3")) as shell:
         assert shell.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert shell.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_processes_that_open_it_first_at_once(folder: Path) -> None:
+    """One makes it, and none of the others takes what is half made for somebody else's."""
+    with ExitStack() as stack:
+        children = [stack.enter_context(child(open_new_ones, folder, seed))[1] for seed in range(4)]
+        for number in range(60):
+            for reports in children:
+                reports.send(number)
+            assert [reports.recv() for reports in children] == ["opened"] * len(children)
 
 
 @pytest.mark.fault(72)

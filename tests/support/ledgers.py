@@ -70,6 +70,14 @@ def write_in_bursts(directory: Path, seed: int, reports: Connection) -> None:
             reports.send({ended(ledger, SubmissionState.ACCEPTED, content) for content in contents})
 
 
+def open_new_ones(directory: Path, seed: int, reports: Connection) -> None:
+    """Open a ledger that is not there yet whenever asked, in the child."""
+    del seed
+    while True:
+        Ledger.open(directory / str(reports.recv())).close()
+        reports.send("opened")
+
+
 def stop_halfway(directory: Path, seed: int, reports: Connection) -> None:
     """Stand still in the middle of a transaction that has reached the file already, in the child."""
     with Ledger.open(directory) as ledger:
