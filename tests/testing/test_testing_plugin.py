@@ -32,6 +32,8 @@ assert "aiohttp.web" not in sys.modules
 def test_an_unused_fault_fails_the_test(tmp_path: Path) -> None:
     """The fixtures come with the installation; a test that scripts a fault and does not meet it ends in an error."""
     (tmp_path / "test_it.py").write_text(RUN)
+    # A project of its own: temporary files may be below this one, whose settings pytest would find.
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--asyncio-mode=auto", "test_it.py"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "2 passed, 1 error" in run.stdout
