@@ -14,7 +14,6 @@ import io
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import attrs
@@ -35,7 +34,16 @@ from aiomar.errors import (
     UsageError,
 )
 from aiomar.protocol import Selection, Span, UploadReceipt
-from aiomar.submissions import Comparison, Confirmation, Ending, Ledger, SubmissionRecord, SubmissionState, compare
+from aiomar.submissions import (
+    Comparison,
+    Confirmation,
+    Ending,
+    Ledger,
+    SubmissionRecord,
+    SubmissionState,
+    compare,
+    read_again,
+)
 from aiomar.transfer import ConfirmationPending, Event
 
 _FIRST_PAUSE = 60.0
@@ -167,7 +175,7 @@ def _find(ledger: Ledger, question: Question) -> _Submitted:
         if content is None:
             raise SourceError(f"the ledger has no copy of {name!a}: give the file as it was submitted with source=")
     else:
-        content = _read(Path(question.source), size)
+        content = read_again(question.source, size)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise SourceError(f"{question.source or name} is not what was submitted: its hash is another one")
     return _Submitted(record=record, name=name, sha256=sha256, content=content)
@@ -181,14 +189,6 @@ def _record_of(ledger: Ledger, receipt: UploadReceipt) -> SubmissionRecord | Non
             return None
     found = ledger.by_file_id(receipt.file_id)
     return found if found is not None and found.sha256 == receipt.sha256 else None
-
-
-def _read(path: Path, size: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(size + 1)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read: give the file as it was submitted") from error
 
 
 def _nothing_of(content: bytes, wanted: Wanted) -> Comparison:

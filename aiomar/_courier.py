@@ -182,7 +182,7 @@ class Courier:
             )
         if isinstance(result, ReceiptFacts):
             return result
-        case.not_taken = True
+        case.not_taken = not isinstance(result, OutcomeUnknownError | ReceiptMismatchError)
         raise result
 
     def _intend(self, case: Case) -> None:
@@ -258,7 +258,9 @@ class Courier:
     def _keep_answer(self, case: Case, error: OutcomeUnknownError | ReceiptMismatchError) -> None:
         """Add to an error's facts when it was, and where the answer's page is kept for people to look at."""
         ledger_id = case.submission.ledger_id
-        error.facts |= {"started": case.started.isoformat(), "ended": self.now().isoformat(), "ledger_id": ledger_id}
+        error.facts |= {"started": case.started.isoformat(), "ended": self.now().isoformat()}
+        if isinstance(error, ReceiptMismatchError):  # the other has it as an attribute
+            error.facts["ledger_id"] = ledger_id
         if ledger_id is None or not case.page:
             return
         try:

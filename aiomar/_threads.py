@@ -25,9 +25,11 @@ class Threads:
 
     Args:
         workers: how many threads at most; none is started before it is needed.
+        page_seconds: how long reading a page of the server may take, which takes milliseconds.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, page_seconds: float = _PAGE_SECONDS) -> None:
+        self._page_seconds = page_seconds
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="aiomar")
         self._running: set[Future[object]] = set()
 
@@ -66,9 +68,9 @@ class Threads:
         """Call what reads a page of the server in a thread, and leave it behind if it takes too long.
 
         Raises:
-            TimeoutError: reading a page takes milliseconds; this one was built to be slow.
+            TimeoutError: this one was built to be slow.
         """
-        async with asyncio.timeout(_PAGE_SECONDS):
+        async with asyncio.timeout(self._page_seconds):
             return await self.start(function, *args, **kwargs)
 
     async def aclose(self) -> None:

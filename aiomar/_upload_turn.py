@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from aiomar._threads import Threads
 from aiomar.errors import ConfigError, DeadlineError, UploadBlockedError
 from aiomar.submissions import Ledger, lock_path
 
+_log = logging.getLogger("aiomar")
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
@@ -74,7 +76,7 @@ class UploadTurn:
                     await self.threads.run(held.attempt)
                 await self._wait_for(held)
                 with self.operations.limit():
-                    await self.threads.run(ledger.settle_leftovers, self.now())
+                    await self.threads.run(self._settle, ledger)
                 yield ledger
             finally:
                 held.release()
@@ -95,9 +97,18 @@ class UploadTurn:
         held.attempt()
         try:
             if held.lock is not None:
-                ledger.settle_leftovers(self.now())
+                self._settle(ledger)
         finally:
             held.release()
+
+    def _settle(self, ledger: Ledger) -> None:
+        """Call unknown what a dead process left behind, and say so: somebody has to find out.  Blocks."""
+        for record in ledger.settle_leftovers(self.now()):
+            _log.warning(
+                "%a was being sent when its process ended and may have been taken: run 'aiomar submissions confirm %s'",
+                record.name,
+                record.id,
+            )
 
     async def _wait_for(self, held: _Held) -> None:
         pause = _FIRST_PAUSE

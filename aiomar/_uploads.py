@@ -109,7 +109,7 @@ class Uploader:
             return
         when = f"on {found.submitted_at:%Y-%m-%d %H:%M} UTC as {found.name!a} (submission {found.id})"
         if found.state is SubmissionState.ACCEPTED:
-            file_id = f"with file id {found.file_id}" if found.file_id else "as a download has shown"
+            file_id = f"with file id {found.file_id}" if found.file_id else "with a file id that nobody knows"
             words = f"the same content was taken {when} {file_id}: pass resend=True (--resend) to submit it again"
         else:
             words = (

@@ -86,11 +86,12 @@ def confirm(
     """
 
     def prepare(out: Output) -> Work:
-        if (meter is None) == (group is None):
+        places = [kind(text) for kind, text in ((Meter, meter), (Group, group)) if text is not None]
+        if len(places) != 1:
             raise ConfigError("say where to look: --meter or --group, one of them")
         today = dt.datetime.now().astimezone().date()
         wanted = _Wanted(
-            selection=Group(group) if meter is None and group is not None else Meter(meter or ""),
+            selection=places[0],
             start=parse_day(from_, "--from", today),
             end=parse_day(to, "--to", today),
             file_format=format_,

@@ -17,13 +17,12 @@ from rich.table import Table
 from aiomar import (
     Event,
     FailedUpload,
-    LimitError,
     OmarClient,
     OmarConfig,
     OmarError,
     PartialUploadError,
-    SourceError,
     UploadBlockedError,
+    UploadFailed,
     UploadFinished,
     UploadLimits,
     UploadReceipt,
@@ -101,11 +100,14 @@ async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, 
 
 async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resend: bool) -> int:
     receipts: list[UploadReceipt] = []
+    recorded: list[OmarError] = []
 
     def observe(event: Event) -> None:
         out.observe(event)
         if isinstance(event, UploadFinished):
             receipts.append(event.receipt)
+        elif isinstance(event, UploadFailed):
+            recorded.append(event.error)
 
     try:
         async with OmarClient(config, observer=observe) as client:
@@ -116,7 +118,7 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resen
         # Also when interrupted: a receipt must never get lost.
         out.summary["receipts"] = len(receipts)
         show_receipts(out, receipts)
-    _show_failures(out, report.failures)
+    _show_failures(out, report.failures, recorded)
     for path in report.not_sent:
         out.say(f"not sent: {path}")
         out.record({"event": "not_sent", "source": str(path)})
@@ -127,12 +129,10 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resen
     return code_for_uploads([failure.error for failure in report.failures], logged_in=out.logged_in)
 
 
-def _show_failures(out: Output, failures: Sequence[FailedUpload]) -> None:
+def _show_failures(out: Output, failures: Sequence[FailedUpload], recorded: Sequence[OmarError]) -> None:
     for failure in failures:
         out.complain(told(failure.error))
-        if isinstance(
-            failure.error, LimitError | SourceError | UploadBlockedError
-        ):  # found before sending, so there was no event
+        if failure.error not in recorded:  # what was found before sending has no event
             facts = {"source": str(failure.source), "error": error_to_dict(failure.error)}
             out.record({"event": "upload_failed", **facts})
 

@@ -7,7 +7,7 @@ from aiomar.submissions._judge import LoginInstead, Submission, judge_upload, un
 from aiomar.submissions._ledger import Ledger
 from aiomar.submissions._ledger_file import ledger_directory, lock_path
 from aiomar.submissions._records import Ending, Pruned, Sender, SubmissionChange, SubmissionRecord, SubmissionState
-from aiomar.submissions._source import read_source
+from aiomar.submissions._source import read_again, read_source
 from aiomar.submissions._submissions import Submissions
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "judge_upload",
     "ledger_directory",
     "lock_path",
+    "read_again",
     "read_source",
     "unknown",
 ]

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aiomar._files import REAL_FILES, FileSystem
@@ -32,6 +34,34 @@ def read_source(source: PathLike, name: str | None, limits: UploadLimits, files:
     """
     path = Path(os.fspath(source))
     sent_name = path.name if name is None else name
+    with _opened(path, files) as (fd, size):
+        limits.check_name(sent_name)
+        limits.check_size(sent_name, size)
+        content = _read(fd, limits.max_bytes + 1, files)
+    limits.check_size(sent_name, len(content))
+    return Submission(name=sent_name, content=content, sha256=hashlib.sha256(content).hexdigest())
+
+
+def read_again(source: PathLike, size: int, files: FileSystem = REAL_FILES) -> bytes:
+    """Read a file that is said to be what was submitted, up to one byte more than that had.
+
+    Blocks; runs in a thread.
+
+    Args:
+        source: the file.
+        size: of what was submitted, in bytes.
+        files: the file system.
+
+    Raises:
+        SourceError: it is missing, is not a file or cannot be read.
+    """
+    with _opened(Path(os.fspath(source)), files) as (fd, _):
+        return _read(fd, size + 1, files)
+
+
+@contextmanager
+def _opened(path: Path, files: FileSystem) -> Iterator[tuple[int, int]]:
+    """Open a file for reading; give its descriptor, and its size in bytes."""
     try:
         # Non-blocking, so that a pipe without a writer is refused and not waited for.
         fd = files.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -39,16 +69,12 @@ def read_source(source: PathLike, name: str | None, limits: UploadLimits, files:
             facts = files.fstat(fd)
             if not stat.S_ISREG(facts.st_mode):
                 raise SourceError(f"{path} is not a file: give a meter data file")
-            limits.check_name(sent_name)
-            limits.check_size(sent_name, facts.st_size)
-            content = _read(fd, limits.max_bytes + 1, files)
+            yield fd, facts.st_size
         finally:
             files.close(fd)
     except (OSError, ValueError) as error:
         reason = errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)
         raise SourceError(f"{path} cannot be read ({reason}): check the path and its rights") from error
-    limits.check_size(sent_name, len(content))
-    return Submission(name=sent_name, content=content, sha256=hashlib.sha256(content).hexdigest())
 
 
 def _read(fd: int, most: int, files: FileSystem) -> bytes:

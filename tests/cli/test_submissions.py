@@ -105,7 +105,9 @@ def test_what_the_ledger_blocks(aiomar: Run, three: Place) -> None:
     for name in ("taken.csv", "lost.csv"):
         result = aiomar("upload", name, "--dry-run", *three.options, "--json")
         assert (result.code, result.records[0]["good"]) == (6, False)
-        assert aiomar("upload", name, *three.options).code == 6
+        held = aiomar("upload", name, *three.options, "--json")
+        assert held.code == 6
+        assert [record["event"] for record in held.records] == ["upload_failed", "summary"]
     assert len(three.server.uploads) == sent
     assert aiomar("upload", "lost.csv", "--dry-run", "--resend", *three.options).code == 0
     assert aiomar("upload", "refused.csv", *three.options).code == 0

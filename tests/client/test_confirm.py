@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 from pathlib import Path
 
 import attrs
@@ -176,7 +177,9 @@ async def test_the_source_must_be_what_was_submitted(
     assert (await look(omar_client, receipt, source=source)).confirmed
     asked = sent(omar_server, "download")
     source.write_bytes(content[:-1] + b"x")
-    for wrong in (source, source.parent / "missing.csv", source.parent):
+    pipe = source.parent / "pipe.csv"
+    os.mkfifo(pipe)
+    for wrong in (source, source.parent / "missing.csv", source.parent, pipe):
         with pytest.raises(SourceError):
             await look(omar_client, receipt, source=wrong)
     Submissions(omar_config.state_dir).prune(NO_TIME)

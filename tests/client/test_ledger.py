@@ -15,6 +15,7 @@ import pytest
 from aiomar import (
     ConfigError,
     ConnectError,
+    DeadlineError,
     DiskError,
     Event,
     LimitError,
@@ -260,9 +261,9 @@ async def test_another_client_knows_too(source: Path, omar_server: OmarServer, o
 
 
 async def test_an_intent_without_an_end_is_unknown(
-    source: Path, omar_client: OmarClient, omar_config: OmarConfig, tmp_path: Path
+    source: Path, omar_client: OmarClient, omar_config: OmarConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a process left behind that died while it was sending blocks its content, and nothing else."""
+    """What a process left behind that died while it was sending blocks its content, nothing else, and is told of."""
     other = tmp_path / "other.csv"
     other.write_bytes(b"another,content\r\n")
     await omar_client.upload(other)
@@ -272,6 +273,7 @@ async def test_an_intent_without_an_end_is_unknown(
     with pytest.raises(UploadBlockedError, match="nobody knows"):
         await omar_client.check_upload(other)
     await omar_client.upload(source)
+    assert caplog.text.count("'other.csv' was being sent when its process ended") == 1
     left, good = records(omar_config)
     assert (left.state, left.phase) == (SubmissionState.UNKNOWN, "request")
     assert good.state is SubmissionState.ACCEPTED
@@ -327,12 +329,13 @@ async def test_an_end_that_cannot_be_written(
 async def test_the_operations_deadline_is_recorded(
     source: Path, omar_server: OmarServer, omar_config: OmarConfig
 ) -> None:
-    """What runs out of time after the first byte is unknown, in the error and in the ledger."""
+    """A deadline of the whole operation is no exception: after the first byte it is unknown, and the ledger says so."""
     omar_server.script(Stall(None, on="upload"))
     async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=1.0))) as client:
         await client.login()
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.upload(source)
+    assert isinstance(caught.value.__cause__, DeadlineError)
     record = the_record(omar_config)
     assert (record.state, record.id) == (SubmissionState.UNKNOWN, caught.value.ledger_id)
 

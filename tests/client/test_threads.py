@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
-from aiomar import UsageError
+from aiomar import OmarClient, OutcomeUnknownError, UnexpectedPageError, UsageError
 from aiomar._threads import Threads
-from tests.client.helpers import until
+from aiomar.testing import OmarServer, Page
+from tests.client.helpers import fetch, until, untouched
 
 
 async def test_a_call_that_never_began_is_no_cancellation() -> None:
@@ -45,12 +47,32 @@ async def test_a_cancelled_call_that_never_began_stays_cancelled() -> None:
 
 async def test_a_page_that_takes_too_long_is_left_behind() -> None:
     """Whoever waits goes on; the thread ends when it does."""
-    threads = Threads(1)
+    threads = Threads(1, page_seconds=0)
     go_on = threading.Event()
-    loop = asyncio.get_running_loop()
-    began = loop.time()
     with pytest.raises(TimeoutError):
         await threads.read_page(go_on.wait)
-    assert loop.time() - began >= 1
+    assert len(threads._running) == 1
     go_on.set()
     await threads.aclose()
+    assert not threads._running
+
+
+async def test_a_slow_page_in_place_of_data(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
+    """It is an unexpected page like any other, and nothing is saved."""
+    await omar_client.login()
+    omar_client._ready().threads._page_seconds = 0
+    omar_server.script(Page("<html>slow</html>"))
+    with untouched(tmp_path), pytest.raises(UnexpectedPageError, match="too long to read"):
+        await fetch(omar_client, tmp_path)
+
+
+async def test_a_slow_page_that_answers_an_upload(
+    omar_server: OmarServer, omar_client: OmarClient, sources: Path
+) -> None:
+    """Nobody can say what it says: the outcome is unknown, and the page is kept."""
+    await omar_client.login()
+    omar_client._ready().threads._page_seconds = 0
+    with pytest.raises(OutcomeUnknownError, match="too long to read") as caught:
+        await omar_client.upload(sources / "file1.csv")
+    assert len(omar_server.uploads) == 1
+    assert Path(str(caught.value.facts["answer_page"])).stat().st_size

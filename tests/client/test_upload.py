@@ -17,7 +17,6 @@ import pytest
 
 from aiomar import (
     ConnectError,
-    DeadlineError,
     ExchangeError,
     LimitError,
     LoginError,
@@ -392,18 +391,6 @@ async def test_an_answer_that_does_not_say_what_happened(
         assert blocked.value.ledger_id == error.ledger_id
         assert sent(omar_server, "upload") == 1
         assert (await client.upload(source, resend=True)).source_name == "test5.csv"  # the client goes on
-
-
-async def test_the_operations_deadline_after_the_first_byte(
-    source: Path, omar_server: OmarServer, omar_config: OmarConfig
-) -> None:
-    """A deadline of the whole operation is no exception to the rule."""
-    omar_server.script(Stall(None, on="upload"))
-    async with OmarClient(attrs.evolve(omar_config, timeouts=Timeouts(operation=1.0))) as client:
-        await client.login()
-        with pytest.raises(OutcomeUnknownError) as caught:
-            await client.upload(source)
-    assert isinstance(caught.value.__cause__, DeadlineError)
 
 
 async def test_what_nobody_thought_of_after_the_first_byte(
