@@ -21,7 +21,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = list(
     dict.fromkeys([*nox.project.python_versions(PYPROJECT), f"{sys.version_info.major}.{sys.version_info.minor}"])
 )
-EXTRAS = ".[cli,testing]"
+EXTRAS = ".[arrow,cli,testing]"
 WORKERS = ("-n", "auto")
 CONNECTIONS = ("tests/client", "tests/interop", "tests/transport")
 

@@ -85,6 +85,8 @@ DOORS = {
     "cryptography": ("aiomar/transport/_identity*.py", "aiomar/transport/_key_files.py", "aiomar/testing/*.py"),
     "trustme": ("aiomar/testing/*.py",),
     "pytest": ("aiomar/testing/*.py",),
+    "numpy": ("aiomar/formats/_arrow*.py",),
+    "pyarrow": ("aiomar/formats/_arrow*.py",),
     "cyclopts": ("aiomar/cli/*.py",),
     "rich": ("aiomar/cli/*.py",),
 }

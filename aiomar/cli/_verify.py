@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.filesize import decimal
 
 from aiomar import CheckedFile, Environment, RebuiltCatalogue, rebuild_catalogue, verify_directory
-from aiomar._threads import Threads
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import carry_out
 from aiomar.cli._json import fields
 from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
 from aiomar.cli._output import Output, count
-from aiomar.cli._progress import displayed
+from aiomar.cli._reading import in_thread
 from aiomar.cli._settings import environment_of
 from aiomar.cli._tally import Tally
-
-_T = TypeVar("_T")
-_PATIENCE = 5.0  # seconds for the disk to give the piece that is being read
 
 
 def verify(
@@ -73,7 +67,7 @@ async def _verify(out: Output, directory: Path) -> int:
                 _tell(out, file)
 
     try:
-        await _in_thread(out, tally, read)
+        await in_thread(out, tally, read)
     finally:
         good, leftovers = found.pop("good", 0), found.pop("leftover", 0)
         wrong = found.total()
@@ -100,7 +94,7 @@ async def _rebuild(out: Output, directory: Path, environment: Environment) -> in
     def read(progress: Callable[[int], None]) -> RebuiltCatalogue:
         return rebuild_catalogue(directory, environment, progress=progress)
 
-    rebuilt = await _in_thread(out, tally, read)
+    rebuilt = await in_thread(out, tally, read)
     out.record({"event": "rebuilt", **fields(rebuilt)})
     out.summary |= fields(rebuilt) | {"bytes": tally.bytes}
     if rebuilt.aside is not None:
@@ -108,31 +102,3 @@ async def _rebuild(out: Output, directory: Path, environment: Environment) -> in
     again = f", {rebuilt.unverified:,} of them not proven whole: the next range fetches those again"
     out.say(f"the catalogue has {count(rebuilt.files, 'file')}{again if rebuilt.unverified else ''}")
     return GOOD
-
-
-async def _in_thread(out: Output, tally: Tally, read: Callable[[Callable[[int], None]], _T]) -> _T:
-    """Read files in a thread; an interruption ends it at its next piece."""
-    leave = threading.Event()
-    threads = Threads(1)
-    with displayed(out, tally, "verify") as lines:
-
-        def progress(size: int) -> None:
-            if leave.is_set():
-                raise _LeftError
-            tally.bytes += size
-            if lines is not None:
-                lines.tick()
-
-        future = threads.start(read, progress)
-        try:
-            return await asyncio.shield(future)
-        finally:
-            leave.set()
-            await asyncio.wait([future], timeout=_PATIENCE)
-            if future.done():
-                future.exception()  # looked at, so that asyncio does not complain about it
-            threads.close()
-
-
-class _LeftError(Exception):
-    """Nobody waits for the result any more."""
