@@ -24,20 +24,27 @@ def describe(nginx: str, contenders: Iterable[Contender], scratch: Path) -> str:
         contenders: those that take part.
         scratch: where bodies and output are.
     """
-    cpu = Path("/proc/cpuinfo").read_text()
-    models = [line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name")]
-    kind = "A virtual machine" if " hypervisor" in cpu else "A machine"
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GB
-    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     used = {name: None for each in contenders for name in each.distributions}
     programs = {each.program.name: each.program for each in contenders if each.program}
     versions = [f"{name} {version(name)}" for name in used]
     versions += [_first_line([name, *program.version]) for name, program in programs.items()]
     return (
-        f"{kind} with {os.cpu_count()} CPUs ({models[0] if models else platform.machine()}) and {memory:.0f} GB of "
-        f"memory; {system}, Linux {platform.release()}; bodies and output on {file_system(scratch)}. "
+        f"{hardware()}; bodies and output on {file_system(scratch)}. "
         f"Python {platform.python_version()} with {ssl.OPENSSL_VERSION}; {_first_line([nginx, '-v'])}; "
         f"{'; '.join(versions)}."
+    )
+
+
+def hardware() -> str:
+    """Say which machine and which system it is."""
+    cpu = Path("/proc/cpuinfo").read_text()
+    models = [line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name")]
+    kind = "A virtual machine" if " hypervisor" in cpu else "A machine"
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GB
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return (
+        f"{kind} with {os.cpu_count()} CPUs ({models[0] if models else platform.machine()}) and {memory:.0f} GB of "
+        f"memory; {system}, Linux {platform.release()}"
     )
 
 

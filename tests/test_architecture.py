@@ -24,6 +24,7 @@ BELOW |= {"_breaker", "_config", "_login", "_operations", "_retry", "_session"}
 CLIENT = BELOW | {"_courier", "_downloads", "_upload_turn", "_uploads", "_version"}
 MAY_IMPORT = {
     "_types": set[str](),
+    "_beside": {"errors"},
     "_database": set(),
     "_files": set(),
     "_threads": {"errors"},
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "transport": SHARED,
     "transfer": SHARED,
     "submissions": SHARED | {"formats"},
-    "formats": CORE,
+    "formats": CORE | {"_beside", "_version"},
     "_config": SHARED | {"transport", "transfer"},
     "_operations": {"errors"},
     "_breaker": {"errors", "protocol"},
@@ -51,7 +52,7 @@ MAY_IMPORT = {
     "_assembly": CLIENT | {"_confirm", "_ranges"},
     "_client": CLIENT | {"_assembly", "_confirm"},
     "": CLIENT | {"_client"},  # aiomar/__init__.py
-    "report": CORE | {"transfer", "submissions", "formats"},
+    "report": CORE | {"_beside", "transfer", "submissions", "formats"},
     "telemetry": CORE | {"transfer", ""},
     "distributed": CORE | {"transfer", ""},
     "testing": CLIENT | {"_client", "formats", ""},

@@ -14,6 +14,9 @@ from aiomar.cli._check import check
 from aiomar.cli._codes import USAGE
 from aiomar.cli._demo import demo
 from aiomar.cli._download import download
+from aiomar.cli._export import export
+from aiomar.cli._inspect import inspect
+from aiomar.cli._report import report
 from aiomar.cli._simulate import simulate
 from aiomar.cli._submissions import submissions
 from aiomar.cli._upload import upload
@@ -38,7 +41,7 @@ def _make_app() -> App:
         version=lambda: f"aiomar {version('aiomar')}",
         default_parameter=Parameter(negative=(), show_default=False),
     )
-    for command in (demo, simulate, check, download, upload, verify):
+    for command in (demo, simulate, check, download, upload, verify, inspect, export, report):
         app.command(command)
     app.command(submissions)
     return app

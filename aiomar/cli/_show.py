@@ -40,6 +40,7 @@ from aiomar import (
 from aiomar.cli._output import Output
 from aiomar.cli._progress import shown
 from aiomar.cli._show_checks import Check, conclude
+from aiomar.cli._show_data import look_inside
 from aiomar.cli._show_killed import KILLED, kill_and_resume
 from aiomar.cli._upload import show_receipts
 from aiomar.testing import DEFAULT_METERS, CutBody, DropAnswer, ExpireSession, LoginPage, OmarServer
@@ -67,8 +68,14 @@ class _Seen:
         self.pass_on(event)
 
 
-async def show(out: Output, directory: Path) -> int:
-    """Run the demo in a directory that exists; give its exit code."""
+async def show(out: Output, directory: Path, results: Path) -> int:
+    """Run the demo; give its exit code.
+
+    Args:
+        out: what is told of it.
+        directory: to work in.
+        results: where the Parquet file and the report go.
+    """
     out.line(f"aiomar {version('aiomar')}: the main job against an OMAR-Online of its own, over mutual TLS")
     async with OmarServer() as server:
         with shown(out, len(_SELECTIONS) * len(FileFormat)) as observe:
@@ -92,6 +99,11 @@ async def show(out: Output, directory: Path) -> int:
         checks = await asyncio.to_thread(_compare, server, files, submitted, seen)
     out.line(f"\n4. Download into {KILLED}/ in a process that is killed, and run it again")
     checks += await kill_and_resume(out, directory, _SELECTIONS, _START, _END)
+    out.line("\n5. Look into the files: is every interval there?")
+    days = (_END - _START).days + 1
+    checks += await look_inside(
+        out, directory, results, directory / _RECORDS, meters=len(DEFAULT_METERS), days=days, change_day=_CHANGE_DAY
+    )
     out.summary |= {"bytes": sum(file.size for file in files)}
     return conclude(out, files, checks)
 

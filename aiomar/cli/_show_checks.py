@@ -34,7 +34,7 @@ def conclude(out: Output, files: Sequence[SavedFile], checks: Sequence[Check]) -
     """Show the last table and give the exit code."""
     good = all(check.good for check in checks)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("5. What came of it")
+    table.add_column("6. What came of it")
     for title in ("is", "should be", ""):
         table.add_column(title, justify="right")
     for check in checks:

@@ -36,6 +36,8 @@ class Running:
     """Encrypted under the passphrase, like the PKCS#12 file."""
     ca_file: Path
     passphrase_file: Path
+    csv_layout: Path
+    """Says what the columns of the server's CSV files are."""
     state_dir: Path
     """Made by the first upload."""
 
@@ -75,6 +77,7 @@ async def _simulate(out: Output, port: int, download_port: int, wanted: Path | N
 @contextlib.asynccontextmanager
 async def _server(port: int, download_port: int, directory: Path) -> AsyncIterator[Running]:
     from aiomar.testing import OmarServer  # noqa: PLC0415 - needs the extra, which is here now
+    from aiomar.testing._csv_layout import FILE  # noqa: PLC0415 - the same
 
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -82,10 +85,11 @@ async def _server(port: int, download_port: int, directory: Path) -> AsyncIterat
         except (OSError, OverflowError) as error:
             raise ConfigError(f"a port cannot be used ({error}): choose with --port and --download-port") from error
         passphrase = secrets.token_urlsafe(_PASSPHRASE_BYTES)
-        passphrase_file = directory / "passphrase.txt"
+        passphrase_file, csv_layout = directory / "passphrase.txt", directory / FILE.name
         try:
             passphrase_file.touch(mode=0o600)
             passphrase_file.write_text(f"{passphrase}\n", encoding="ascii")
+            csv_layout.write_bytes(FILE.read_bytes())
             files = server.write_credentials(directory, passphrase)
         except OSError as error:
             raise DestinationError(f"{directory} cannot be written ({error.strerror}): choose another --dir") from error
@@ -97,6 +101,7 @@ async def _server(port: int, download_port: int, directory: Path) -> AsyncIterat
             key=files.key,
             ca_file=files.ca_file,
             passphrase_file=passphrase_file,
+            csv_layout=csv_layout,
             state_dir=directory / "state",
         )
 
@@ -104,7 +109,7 @@ async def _server(port: int, download_port: int, directory: Path) -> AsyncIterat
 def how_to_use(running: Running) -> str:
     """Give the commands for a second terminal, ready to be copied."""
     upload, download = running.upload_origin, running.download_origin
-    pkcs12, certificate, key, ca_file, passphrase, state_dir = (
+    pkcs12, certificate, key, ca_file, passphrase, csv_layout, state_dir = (
         shlex.quote(str(path))
         for path in (
             running.pkcs12,
@@ -112,6 +117,7 @@ def how_to_use(running: Running) -> str:
             running.key,
             running.ca_file,
             running.passphrase_file,
+            running.csv_layout,
             running.state_dir,
         )
     )
@@ -130,5 +136,6 @@ aiomar check
 aiomar download --meter 1001 --group 123 --from 2026-03-01 --to 2026-03-31 --format mdef --time dst --into data
 aiomar upload data/meter-1001_20260301_20260331_dst.dat
 aiomar submissions list
+# CSV from here has a layout of its own; export and report read it with --layout {csv_layout}
 curl --cacert {ca_file} --cert {certificate} --key {key} --pass "$AIOMAR_PASSPHRASE" {upload}/fr_top.jsp
 """

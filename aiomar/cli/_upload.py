@@ -30,14 +30,17 @@ from aiomar import (
 )
 from aiomar.cli._codes import code_for_uploads
 from aiomar.cli._frame import Work, carry_out
-from aiomar.cli._json import error_to_dict
+from aiomar.cli._json import error_to_dict, fields
 from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
 from aiomar.cli._output import Output, count, told
+from aiomar.cli._preflight import ContentWarning, content_warnings
 from aiomar.cli._settings import asker, configure, has_certificate
 from aiomar.submissions import read_source
 
 _WIDE = 400
 """Characters a line where there is no terminal: nothing is shortened or wrapped."""
+_MOST_WARNINGS = 10
+"""Warnings about the content of a file that get a line each; beyond them only their number is told."""
 
 
 def upload(
@@ -50,14 +53,15 @@ def upload(
     """Submit meter data files, one at a time.
 
     All files are checked first, and nothing is sent when one breaks a rule: .csv or .dat, names of at most 40
-    characters, less than 512,000 bytes. "Uploaded" is not "loaded": that takes about an hour and more.
+    characters, less than 512,000 bytes. --dry-run also looks at what is in them and warns, which holds nothing back: no
+    document says which content is refused. "Uploaded" is not "loaded": that takes about an hour and more.
 
     Exit codes: 0 all were taken, 2 wrong options or a file that cannot be read, 4 server out of reach, 5 certificate
     or login, 6 refused by a rule or by the server, 7 nobody knows, 130 interrupted.
 
     Args:
         files: The files.
-        dry_run: Only check the rules and, if a certificate is given, its ledger; nothing is sent.
+        dry_run: Only check the rules and the content and, if a certificate is given, its ledger; nothing is sent.
         resend: Send also what the ledger has as taken or unknown. Without it the same content is never sent twice.
         connection: Which server, and who we are.
         display: What is shown.
@@ -77,6 +81,7 @@ def upload(
 
 async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, *, resend: bool) -> int:
     errors: list[OmarError] = []
+    warned = 0
     async with AsyncExitStack() as stack:
         client = None if config is None else await stack.enter_async_context(OmarClient(config))
         for path in files:
@@ -89,13 +94,25 @@ async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, 
                 out.complain(str(error))
                 out.record({"event": "checked", "source": str(path), "good": False, "error": error_to_dict(error)})
             else:
+                warnings = await asyncio.to_thread(content_warnings, submission)
+                warned += len(warnings)
                 out.line(f"good  {len(submission.content):>7,} bytes  {path}")
-                out.record({"event": "checked", "source": str(path), "good": True, **submission.facts})
+                found = {"warnings": [fields(warning) for warning in warnings]}
+                out.record({"event": "checked", "source": str(path), "good": True, **submission.facts, **found})
+                _warn(out, path, warnings)
     if client is None:
         out.say("no certificate is given, so its ledger was not asked")
-    out.summary |= {"files": len(files), "failures": len(errors)}
-    out.say(f"{len(files) - len(errors)} of {count(len(files), 'file')} good; nothing was sent")
+    out.summary |= {"files": len(files), "failures": len(errors), "warnings": warned}
+    told_of = f" ({count(warned, 'warning')})" if warned else ""
+    out.say(f"{len(files) - len(errors)} of {count(len(files), 'file')} good{told_of}; nothing was sent")
     return code_for_uploads(errors)
+
+
+def _warn(out: Output, path: Path, warnings: Sequence[ContentWarning]) -> None:
+    for warning in warnings[:_MOST_WARNINGS]:
+        out.say(f"warning: {path}: {warning.words}")
+    if len(warnings) > _MOST_WARNINGS:
+        out.say(f"warning: {path}: and {len(warnings) - _MOST_WARNINGS:,} more")
 
 
 async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resend: bool) -> int:

@@ -48,6 +48,7 @@ def _pacific() -> ZoneInfo:
         ) from error
 
 
+@functools.lru_cache(maxsize=1_024)
 def wall_time(stamp: str) -> dt.datetime | None:
     """Read ``YYYYMMDDHHMM``, with 2400 for midnight at the end of a day; `None` when it is no such stamp."""
     found = _STAMP.fullmatch(stamp)
@@ -62,7 +63,9 @@ def wall_time(stamp: str) -> dt.datetime | None:
         return None
 
 
-def readings(start: dt.datetime, stop: dt.datetime, per_hour: int, clock: TimeType) -> list[tuple[dt.datetime, int]]:
+def readings(
+    start: dt.datetime, stop: dt.datetime, per_hour: int, clock: TimeType
+) -> tuple[tuple[dt.datetime, int], ...]:
     """Read a pair of stamps on a clock.
 
     Args:
@@ -80,9 +83,9 @@ def readings(start: dt.datetime, stop: dt.datetime, per_hour: int, clock: TimeTy
         begins = [minute - _MINUTE for minute in _instants(start, clock)]
         ends = [minute + _MINUTE for minute in _instants(stop - _MINUTE, clock)]
     except OverflowError:  # the first or last day that there is
-        return []
+        return ()
     spans = ((begin, (end - begin) * per_hour) for begin, end in itertools.product(begins, ends))
-    return [(begin, time // _HOUR) for begin, time in spans if time > dt.timedelta() and not time % _HOUR]
+    return tuple((begin, time // _HOUR) for begin, time in spans if time > dt.timedelta() and not time % _HOUR)
 
 
 def _instants(minute: dt.datetime, clock: TimeType) -> list[dt.datetime]:

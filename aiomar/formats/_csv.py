@@ -59,22 +59,30 @@ def read_csv_rows(source: Source, *, encoding: str = "utf-8", name: str | None =
         DiskError: the operating system refuses to read.
         UsageError: there is no such encoding, or it is no superset of ASCII.
     """
-    _check_encoding(encoding)
+    if not holds_ascii(encoding):
+        raise UsageError(f"{encoding!a:.40} is not an encoding that ASCII is part of: name one such as utf-8 or cp1252")
     with opened(source, name) as data:
-        text = _Text(data, encoding)
-        rows = csv.reader(text, strict=True)
         width = None
-        while True:
-            text.begin_row()
-            try:
-                cells = next(rows, None)
-            except csv.Error as error:
-                raise _broken(data, text.row, f"a row is not CSV ({error})") from error
-            if cells is None:
-                return
+        for line, cells in numbered_rows(data, encoding):
+            width = width or len(cells)
+            yield CsvRow(cells, line, ragged=len(cells) != width)
+
+
+def numbered_rows(data: OpenSource, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """Read the rows of an open file, as plain lists of cells, each with the line on which it begins.
+
+    Raises:
+        FormatError: see `read_csv_rows`.
+    """
+    place = _Place()
+    rows = csv.reader(_texts(data, encoding, place), strict=True)
+    try:
+        for cells in rows:
             if len(cells) > 1 or "".join(cells).strip():
-                width = width or len(cells)
-                yield CsvRow(cells, text.row, ragged=len(cells) != width)
+                yield place.line, cells
+            place.line, place.size = rows.line_num + 1, 0
+    except csv.Error as error:
+        raise broken_line(data, place.line, f"a row is not CSV ({error})") from error
 
 
 def read_csv_lines(source: Source, *, name: str | None = None) -> Iterator[bytes]:
@@ -101,74 +109,69 @@ def _lines(data: OpenSource) -> Iterator[bytes]:
     kind = sniff(piece)
     if kind in _REFUSED:
         what, to_do = _REFUSED[kind]
-        raise _broken(data, 1, what, to_do)
+        raise broken_line(data, 1, what, to_do)
     held, number = piece.removeprefix(codecs.BOM_UTF8), 1
     while piece:
         # The last line stays in hand: it may go on, and be it with the LF behind a CR.
+        suspect = len(held) > LONGEST_LINE or b"\0" in held
         *whole, held = held.splitlines(keepends=True)
-        for line in whole:
-            if len(line) > LONGEST_LINE or b"\0" in line:
-                raise _bad_line(data, number, line)
-            yield line
-            number += 1
-        if len(held) > LONGEST_LINE or b"\0" in held:
-            raise _bad_line(data, number, held)
+        if not suspect:  # hardly a piece is
+            yield from whole
+        else:
+            for count, line in enumerate(whole):
+                _check_line(line, number + count, data)
+                yield line
+            _check_line(held, number + len(whole), data)
+        number += len(whole)
         piece = data.read(_PIECE)
         held += piece
     if held:
         yield held
 
 
-def _bad_line(data: OpenSource, number: int, line: bytes) -> FormatError:
-    what = "is no text" if b"\0" in line else f"is longer than {LONGEST_LINE} bytes"
-    return _broken(data, number, f"a line {what}")
+def _check_line(line: bytes, number: int, data: OpenSource) -> None:
+    if len(line) > LONGEST_LINE or b"\0" in line:
+        what = "is no text" if b"\0" in line else f"is longer than {LONGEST_LINE} bytes"
+        raise broken_line(data, number, f"a line {what}")
 
 
-class _Text:
-    """Lines as text for the reader of rows, which asks for as many as a row needs."""
+class _Place:
+    """The row in hand."""
 
-    def __init__(self, data: OpenSource, encoding: str) -> None:
-        self._data = data
-        self._encoding = encoding
-        self._source = _lines(data)
-        self._size = 0
-        self.line = 0
-        """The last one that was given, from 1."""
-        self.row = 1
-        """The line on which the row in hand begins."""
+    __slots__ = ("line", "size")
 
-    def begin_row(self) -> None:
-        """The next line begins a row."""
-        self._size, self.row = 0, self.line + 1
+    def __init__(self) -> None:
+        self.line = 1
+        """On which it begins."""
+        self.size = 0
+        """Bytes so far."""
 
-    def __iter__(self) -> Iterator[str]:
-        return self
 
-    def __next__(self) -> str:
-        line = next(self._source)
-        self.line += 1
-        self._size += len(line)
-        if self._size > LONGEST_LINE:
-            raise _broken(self._data, self.row, f"a row is longer than {LONGEST_LINE} bytes")
+def _texts(data: OpenSource, encoding: str, row: _Place) -> Iterator[str]:
+    """Give lines as text to the reader of rows, which asks for as many as a row needs."""
+    for number, line in enumerate(_lines(data), 1):
+        row.size += len(line)
+        if row.size > LONGEST_LINE:
+            raise broken_line(data, row.line, f"a row is longer than {LONGEST_LINE} bytes")
         try:
-            return line.decode(self._encoding)
+            text = line.decode(encoding)
         except UnicodeError as error:
-            raise _broken(
-                self._data, self.line, f"a line is no text in {self._encoding}", "name the encoding that it has"
-            ) from error
+            what, to_do = f"a line is no text in {encoding}", "name the encoding that it has"
+            raise broken_line(data, number, what, to_do) from error
+        yield text
 
 
-def _check_encoding(encoding: str) -> None:
-    sample = b'\r\n,"'
+def holds_ascii(encoding: str) -> bool:
+    """Say whether there is an encoding of this name, and ASCII is a part of it."""
+    sample = rb""","\\+AGE-""" + b"\r\n"  # two ways to escape are encodings in Python too
     try:
-        good = sample.decode(encoding) == sample.decode("ascii")
-    except (LookupError, UnicodeError):
-        good = False
-    if not good:
-        raise UsageError(f"{encoding!a:.40} is not an encoding that ASCII is part of: name one such as utf-8 or cp1252")
+        return sample.decode(encoding) == sample.decode("ascii")
+    except (LookupError, ValueError):  # ValueError: a NUL in the name, or no text
+        return False
 
 
-def _broken(
+def broken_line(
     data: OpenSource, line: int, what: str, to_do: str = "fetch the file again, or ask who made it"
 ) -> FormatError:
+    """Make the error for a line."""
     return FormatError(f"{what} (line {line} of {data.name}): {to_do}", where=f"{data.name}, line {line}")

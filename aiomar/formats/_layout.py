@@ -28,6 +28,7 @@ STATUS: Final = 2
 """Bytes of a value and of a status in a slot."""
 
 TRAILER_COUNT: Final = slice(34, 44)
+TRAILER_CREATED: Final = slice(204, 216)
 
 
 class MeterPlaces:
@@ -35,7 +36,8 @@ class MeterPlaces:
 
     RECORDER: Final = slice(4, 24)
     NAME: Final = slice(24, 44)
-    ADDRESS: Final = (slice(44, 64), slice(64, 84))
+    ADDRESS: Final = slice(44, 84)
+    """Two lines of the same width."""
     ACCOUNT: Final = slice(84, 104)
     CHANNELS: Final = slice(111, 115)
     START: Final = slice(119, 131)

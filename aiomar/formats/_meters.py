@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from array import array
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Self, TypeVar
 
 import attrs
 
-from aiomar.errors import UsageError
-from aiomar.formats._clocks import readings, wall_time
+from aiomar.errors import FormatError, UsageError
+from aiomar.formats._fields import CHANNEL, KEY, METER, key_text
 from aiomar.formats._layout import STATUS, VALUE
+from aiomar.formats._packing import packed_slots, spans, stamps
 from aiomar.protocol import TimeType
 
 _Number = TypeVar("_Number", int, float)
@@ -57,6 +59,78 @@ class MdefChannel:
     """The intervals as they stood, one after the other, without what fills the last record.  Each is a
     little-endian float32, then channel status and interval status, two bytes each, as far as the channel has them."""
 
+    @classmethod
+    def from_values(
+        cls,
+        values: Iterable[float],
+        *,
+        number: int,
+        begins: dt.datetime,
+        clock: TimeType,
+        per_hour: int = 4,
+        unit_code: str = "01",
+        channel_statuses: Iterable[int] | None = None,
+        interval_statuses: Iterable[int] | None = None,
+        label: str = "",
+        flow: str = "D",
+        device_id: str = "",
+        physical_number: str | None = None,
+        start_reading: str = "",
+        stop_reading: str = "",
+        multiplier: str = "000001.000",
+    ) -> Self:
+        """Build a channel to be written, with the header that its values make; what is written of it reads back equal.
+
+        The header says ``W`` for the service type, ``AC`` for the validation, 0 for the kVA set and ``R`` for the
+        origin, as known files mostly do; `attrs.evolve` sets them otherwise.
+
+        Args:
+            values: one for each interval, without a gap.  They are rounded to float32, but those of an ``array("f")``
+                keep every bit.
+            number: the logical channel number.
+            begins: when the first interval begins: an aware time, on a boundary of intervals within its hour.
+            clock: the clock of the stamps; daylight saving costs or gives intervals on the days of change.
+            per_hour: intervals in an hour; a divisor of 60.
+            unit_code: ``01`` is kWh and ``03`` kvarh.
+            channel_statuses: a word for every interval; `None`: the channel carries none.
+            interval_statuses: the same.
+            label: the meter number or a name for the channel.
+            flow: ``D`` or ``R``.
+            device_id: the recorder as the channel header names it.
+            physical_number: two characters at most; `None`: the logical number in two digits.
+            start_reading: of the meter's register, as text.
+            stop_reading: the same.
+            multiplier: of the meter, as text.
+
+        Raises:
+            FormatError: something does not fit its field, there are no intervals or too many, the last one is what
+                unused slots are filled with, or the stamps cannot tell this span: it lies in the hour that the DST
+                clock shows twice.
+            UsageError: `begins` is naive, there are not as many status words as values, or something is no number.
+            ConfigError: this machine has no time zone database.
+        """
+        owner = f"channel {number}"
+        slots, count = packed_slots(values, channel_statuses, interval_statuses, owner)
+        start, stop = stamps(begins, count, per_hour, clock, owner)
+        fields = {
+            "number": number,
+            "physical_number": f"{number:02}" if physical_number is None else physical_number,
+            "unit_code": unit_code,
+            "label": label,
+            "device_id": device_id,
+            "start_stamp": start,
+            "stop_stamp": stop,
+            "per_hour": per_hour,
+            "has_channel_status": channel_statuses is not None,
+            "has_interval_status": interval_statuses is not None,
+            "start_reading": start_reading,
+            "stop_reading": stop_reading,
+            "multiplier": multiplier,
+            "flow": flow,
+        }
+        record = CHANNEL.made(fields, owner)
+        return cls(**CHANNEL.read(record), record=record, slots=slots)
+
     @property
     def width(self) -> int:
         """How many bytes one interval has in `slots`, 8, 6 or 4."""
@@ -100,10 +174,7 @@ class MdefChannel:
         return begin
 
     def _begins(self, clock: TimeType) -> dt.datetime | None:
-        start, stop = wall_time(self.start_stamp), wall_time(self.stop_stamp)
-        if start is None or stop is None:
-            return None
-        found = readings(start, stop, self.per_hour, clock)
+        found = spans(self.start_stamp, self.stop_stamp, self.per_hour, clock)
         return next((begin for begin, count in found if count == self.count), None)
 
     def values(self) -> array[float]:
@@ -153,7 +224,63 @@ class MdefMeter:
     """The header as it stood, all 216 bytes, for what has no name here."""
     channels: tuple[MdefChannel, ...]
 
+    @classmethod
+    def from_channels(
+        cls,
+        recorder_id: str,
+        channels: Iterable[MdefChannel],
+        *,
+        name: str = "",
+        address: tuple[str, str] = ("", ""),
+        account: str = "",
+    ) -> Self:
+        """Build a meter to be written, with the header that its channels make; it reads back equal.
+
+        Args:
+            recorder_id: the key that all records of the meter carry, 20 characters at most.
+            channels: built with `MdefChannel.from_values`, or read from a file; their headers get the key.
+            name: of the customer, 20 characters at most, as each line of the address and the account.
+            address: two lines.
+            account: the customer's account number.
+
+        Raises:
+            FormatError: a text does not fit its field, or there are no channels.
+        """
+        owner = f"meter {recorder_id}"
+        found = tuple(channels)
+        if not found:
+            raise FormatError(f"there are no channels ({owner}): give at least one", where=owner)
+        fields = {
+            "recorder_id": recorder_id,
+            "name": name,
+            "address": address,
+            "account": account,
+            "declared_channels": f"{len(found):04}",
+            "start_stamp": min(each.start_stamp for each in found),  # as text, hour 24 has its place, too
+            "stop_stamp": max(each.stop_stamp for each in found),
+        }
+        record = METER.made(fields, owner)
+        named = tuple(attrs.evolve(each, record=channel_header(each, record)) for each in found)
+        return cls(**METER.read(record), record=record, channels=named)
+
     @property
     def clocks(self) -> frozenset[TimeType]:
         """The clocks that fit all channels.  They differ only over a change of daylight saving."""
         return frozenset(TimeType).intersection(*(channel.clocks for channel in self.channels))
+
+
+def channel_header(channel: MdefChannel, meter: bytes) -> bytes:
+    """Give the header record that says what a channel says: its own, where that says the same.
+
+    Args:
+        channel: it.
+        meter: the header record of its meter, whose key every record of the channel carries.
+
+    Raises:
+        FormatError: a value does not fit its field; the message names it.
+    """
+    key = key_text(meter[KEY])
+    record = CHANNEL.told(channel, channel.record, f"meter {key}, channel {channel.number}")
+    if key_text(record[KEY]) == key:
+        return record  # which may be padded otherwise
+    return record[: KEY.start] + meter[KEY] + record[KEY.stop :]

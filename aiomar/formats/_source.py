@@ -55,6 +55,35 @@ class OpenSource:
             missing -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def end(self, size: int) -> tuple[int, bytes]:
+        """Look at the end; the source is left where it stands.
+
+        Args:
+            size: how many of the last bytes to give.
+
+        Returns:
+            How many bytes there are from where the source stands, and the last of them.
+
+        Raises:
+            DiskError: the operating system refuses to read.
+            UsageError: it is no binary file that one can go to and fro in.
+        """
+        try:
+            here = self._file.tell()
+            length = max(0, self._file.seek(0, os.SEEK_END) - here)
+            self._file.seek(here + max(0, length - size))
+            last = self.read(size)
+            self._file.seek(here)
+        except (AttributeError, io.UnsupportedOperation) as error:
+            raise UsageError(
+                f"{self.name} cannot be read from its end: give a path, bytes or a seekable file"
+            ) from error
+        except OSError as error:
+            raise DiskError(
+                f"{self.name} cannot be read ({_reason(error)}): check the disk", errno=error.errno
+            ) from error
+        return length, last
+
 
 @contextmanager
 def opened(source: Source, name: str | None) -> Iterator[OpenSource]:

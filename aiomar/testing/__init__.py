@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aiomar.testing._authority import Authority, Credentials
+    from aiomar.testing._csv_layout import CSV_LAYOUT
     from aiomar.testing._faults import (
         CutBody,
         Disconnect,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from aiomar.testing._site import Upload
 
 __all__ = [
+    "CSV_LAYOUT",
     "DEFAULT_GROUPS",
     "DEFAULT_METERS",
     "Authority",
@@ -67,6 +69,7 @@ __all__ = [
 
 _HOMES = {
     "_authority": ("Authority", "Credentials"),
+    "_csv_layout": ("CSV_LAYOUT",),
     "_log": ("Connections", "RequestRecord"),
     "_server": ("DEFAULT_GROUPS", "DEFAULT_METERS", "OmarServer"),
     "_sessions": ("CookieMode",),

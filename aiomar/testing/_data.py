@@ -8,7 +8,8 @@ Two layouts:
 
 - MDEF is the MV-90 form of 216-byte records: per meter a header and three channels (kWh delivered with both status
   words, kvarh with the interval status only, kWh received with none), then one trailer for the file.  A group is
-  several meters in one file, which the form allows and no sample shows.
+  several meters in one file, which the form allows and no sample shows.  The parts are those of `write_mdef`; they are
+  put together here, because a value for every channel of every answer would cost more than the answer.
 - CSV is **our own invention**, because CAISO's layout is not public: a header line, then one row per meter, channel
   and interval; seven columns; CRLF line ends.  ``DATE`` is the day on the asked clock and ``INTERVAL`` counts from 1
   within it, so that the repeated hour of autumn stays unambiguous.
@@ -20,12 +21,15 @@ import datetime as dt
 import functools
 import hashlib
 import math
-import struct
+from array import array
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from aiomar.formats import MdefChannel, MdefMeter
+from aiomar.formats._layout import STATUS, ChannelPlaces, MeterPlaces
+from aiomar.formats._packing import interval_records, packed_slots, trailer
 from aiomar.protocol import TimeType
 
 PER_DAY = 96
@@ -38,9 +42,6 @@ MOST_DAYS = 2_000
 
 CSV_HEADER = "METER,CHANNEL,UNIT,DATE,INTERVAL,VALUE,STATUS"
 
-_RECORD = 216
-_SLOTS = 192
-_FILL = b"\xff\x7f"
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _PST_MIDNIGHT = 8 * 3600
 _EPOCH = dt.date(1970, 1, 1)
@@ -49,10 +50,10 @@ _OUTAGE_EVERY = 2_003
 """A prime, so that outages wander through the day: about one in three weeks."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Channel:
     number: int
-    unit: bytes
+    unit: str
     unit_name: str
     label: str
     flow: str
@@ -61,16 +62,11 @@ class _Channel:
     weight: int
     """Size of the load, in eighths of a unit."""
 
-    @property
-    def width(self) -> int:
-        """Bytes of one slot."""
-        return 4 + 2 * self.channel_status + 2 * self.interval_status
-
 
 _CHANNELS = (
-    _Channel(1, b"01", "KWH", "KWH D", "D", channel_status=True, interval_status=True, weight=4_000),
-    _Channel(2, b"03", "KVARH", "KVARH D", "D", channel_status=False, interval_status=True, weight=1_100),
-    _Channel(3, b"01", "KWH", "KWH R", "R", channel_status=False, interval_status=False, weight=160),
+    _Channel(1, "01", "KWH", "KWH D", "D", channel_status=True, interval_status=True, weight=4_000),
+    _Channel(2, "03", "KVARH", "KVARH D", "D", channel_status=False, interval_status=True, weight=1_100),
+    _Channel(3, "01", "KWH", "KWH R", "R", channel_status=False, interval_status=False, weight=160),
 )
 
 
@@ -120,20 +116,12 @@ def _values(meter: str, channel: _Channel, first: int, count: int) -> tuple[list
     return [value / 8 for value in eighths], outages
 
 
-def _record(code: int, fields: Sequence[tuple[int, bytes]]) -> bytes:
-    """Make one record: blanks, with each field at its offset."""
-    record = bytearray(b" " * _RECORD)
-    struct.pack_into("<HH", record, 0, _RECORD, code)
-    for offset, value in fields:
-        record[offset : offset + len(value)] = value
-    return bytes(record)
-
-
 def recorder_key(meter: str) -> bytes:
     """Give the 20-byte key of a meter: its id, or a digest of it where the id does not fit."""
-    fits = meter.isascii() and meter.isprintable() and len(meter) <= 20  # noqa: PLR2004 - the field's width
-    text = meter if fits else "#" + hashlib.sha256(meter.encode()).hexdigest()[:19]
-    return text.encode("ascii").ljust(20)
+    width = MeterPlaces.RECORDER.stop - MeterPlaces.RECORDER.start
+    fits = meter.isascii() and meter.isprintable() and meter == meter.strip() and len(meter) <= width
+    text = meter if fits else "#" + hashlib.sha256(meter.encode()).hexdigest()[: width - 1]
+    return text.encode("ascii").ljust(width)
 
 
 def _stamps(start: dt.date, end: dt.date) -> tuple[bytes, bytes]:
@@ -141,70 +129,72 @@ def _stamps(start: dt.date, end: dt.date) -> tuple[bytes, bytes]:
     return f"{start:%Y%m%d}0001".encode(), f"{end:%Y%m%d}2400".encode()
 
 
-def _slots(channel: _Channel, values: Sequence[float], outages: Sequence[int]) -> bytes:
-    """Pack slots in bulk: byte k of every slot in one strided assignment, never a loop over slots."""
-    width = channel.width
-    packed = struct.pack(f"<{len(values)}f", *values)
-    slots = bytearray(width * len(values))
-    for byte in range(4):
-        slots[byte::width] = packed[byte::4]
-    if channel.interval_status:
-        for index in outages:
-            struct.pack_into("<H", slots, index * width + width - 2, _OUTAGE)
-    return bytes(slots) + _FILL * (-len(slots) % _SLOTS // 2)
+@functools.cache
+def _headers() -> tuple[bytes, tuple[bytes, ...]]:
+    """Build a meter of one interval for the headers that all meters share: this one's and its channels'."""
+    channels = [
+        MdefChannel.from_values(
+            [0.0],
+            number=channel.number,
+            begins=dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC),
+            clock=TimeType.PST,
+            unit_code=channel.unit,
+            channel_statuses=[0] if channel.channel_status else None,
+            interval_statuses=[0] if channel.interval_status else None,
+            label=channel.label,
+            flow=channel.flow,
+            start_reading="00000000.000",
+        )
+        for channel in _CHANNELS
+    ]
+    # The flag for daylight saving is "N" on either clock, as in every known sample: what "Y" would mean is unknown.
+    meter = MdefMeter.from_channels("", channels, name="SYNTHETIC METER")
+    return meter.record, tuple(channel.record for channel in channels)
 
 
-def _channel_header(key: bytes, channel: _Channel, stamps: tuple[bytes, bytes], total: float) -> bytes:
-    flags = (b"Y" if channel.channel_status else b"N") + (b"Y" if channel.interval_status else b"N")
-    fields = (
-        (4, key),
-        (24, key[:14]),
-        (44, channel.label.encode().ljust(12)),
-        (56, stamps[0]),
-        (68, stamps[1]),
-        (80, b"0" * 12 + b"N"),
-        (93, f"{channel.number:02}".encode()),
-        (95, struct.pack("<H", channel.number)),
-        (97, channel.unit),
-        (99, flags),
-        (101, b"00000000.000"),
-        (113, f"{total % 100_000_000:012.3f}".encode()),
-        (126, b"000001.000"),
-        (166, b"W"),
-        (177, b"04"),
-        (191, b"NAAC"),
-        (210, channel.flow.encode()),
-        (211, struct.pack("<H", 0)),
-        (213, b"R"),
-    )
-    return _record(10, fields)
+def _laid(header: bytes, *fields: tuple[slice, bytes]) -> bytes:
+    record = bytearray(header)
+    for place, content in fields:
+        record[place] = content
+    return bytes(record)
 
 
 def _mdef_meter(meter: str, span: tuple[dt.date, dt.date], time_type: TimeType) -> Iterator[bytes]:
     first = _midnight(span[0], time_type)
     count = _midnight(span[1] + dt.timedelta(days=1), time_type) - first
-    key, stamps = recorder_key(meter), _stamps(*span)
-    channels = f"{len(_CHANNELS):04}".encode()
-    name = b"SYNTHETIC METER".ljust(20)
-    # The flag at 143 stays "N" on either clock, as in every known sample: what "Y" would mean is unknown.
-    yield _record(
-        1, ((4, key), (24, name), (84, key), (111, channels), (119, stamps[0]), (131, stamps[1]), (143, b"N"))
-    )
-    for channel in _CHANNELS:
+    key, (start, stop) = recorder_key(meter), _stamps(*span)
+    header, headers = _headers()
+    places = MeterPlaces
+    yield _laid(header, (places.RECORDER, key), (places.ACCOUNT, key), (places.START, start), (places.STOP, stop))
+    for channel, blank in zip(_CHANNELS, headers, strict=True):
         values, outages = _values(meter, channel, first, count)
-        yield _channel_header(key, channel, stamps, sum(values))
-        slots = _slots(channel, values, outages)
-        for index, at in enumerate(range(0, len(slots), _SLOTS)):
-            yield struct.pack("<HH", _RECORD, 1001 + index) + key + slots[at : at + _SLOTS]
+        yield _laid(
+            blank,
+            (MeterPlaces.RECORDER, key),
+            (ChannelPlaces.DEVICE, key[:14]),
+            (ChannelPlaces.START, start),
+            (ChannelPlaces.STOP, stop),
+            (ChannelPlaces.STOP_READING, f"{sum(values) % 100_000_000:012.3f}".encode()),
+        )
+        yield from interval_records(key, _slots(channel, values, outages))
+
+
+def _slots(channel: _Channel, values: list[float], outages: list[int]) -> bytes:
+    words = array("H", bytes(STATUS * len(values)))
+    channel_statuses = words if channel.channel_status else None
+    if outages and channel.interval_status:
+        words = words[:]
+        for index in outages:
+            words[index] = _OUTAGE
+    return packed_slots(values, channel_statuses, words if channel.interval_status else None, channel.label)[0]
 
 
 def mdef(meters: Sequence[str], start: dt.date, end: dt.date, time_type: TimeType) -> bytes:
     """Make an MDEF file of one or more meters; the end day is included."""
     records = [record for meter in meters for record in _mdef_meter(meter, (start, end), time_type)]
-    total = f"{len(records) + 1:010}".encode()
     # A fixed time of creation: six in the morning after the last day.
-    created = f"{end + dt.timedelta(days=1):%Y%m%d}0600".encode()
-    return b"".join((*records, _record(9999, ((34, total), (204, created)))))
+    created = f"{end + dt.timedelta(days=1):%Y%m%d}0600"
+    return b"".join((*records, trailer(len(records) + 1, created)))
 
 
 def _quoted(text: str) -> str:

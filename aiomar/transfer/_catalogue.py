@@ -19,6 +19,7 @@ from typing import Self, TypeVar
 from aiomar._database import transaction
 from aiomar._process_lock import ProcessLock
 from aiomar.errors import DestinationError
+from aiomar.protocol import FileFormat, TimeType
 from aiomar.transfer._catalogue_file import (
     Stamp,
     connect_to_read,
@@ -35,14 +36,19 @@ from aiomar.transfer._catalogue_rows import (
     FILES_BY_ID,
     FORGET,
     IDS,
+    KINDS,
     KNOWN,
     RECORD_FAILURE,
+    REQUESTS_AFTER,
+    CataloguedRequest,
     FailedRow,
     Row,
     SavedRow,
     Statement,
     Terms,
+    catalogued_request,
     failed_values,
+    kinds,
     known_file,
     record_statements,
     recorded_file,
@@ -233,6 +239,29 @@ class Catalogue:
             with self._understood():
                 files = [recorded_file(row, self._directory, reused=False) for row in rows]
             yield from files
+
+    def kinds(self) -> dict[tuple[FileFormat, TimeType], tuple[int, int]]:
+        """Give the formats and clocks of all requests, each with its number of requests and of files; see `all_files`.
+
+        Raises:
+            DestinationError, DiskError: likewise.
+        """
+        rows = self._all(KINDS, ())
+        with self._understood():
+            return kinds(rows)
+
+    def requests(self, file_format: FileFormat, time_type: TimeType) -> Iterator[CataloguedRequest]:
+        """Give every request of a format and a clock, also those that failed; see `all_files`.
+
+        Raises:
+            DestinationError, DiskError: likewise.
+        """
+        last, words = 0, (file_format.value.lower(), time_type.value.lower())
+        while rows := self._all(REQUESTS_AFTER, [*words, last]):
+            last = rows[-1][0]
+            with self._understood():
+                requests = [catalogued_request(row) for row in rows]
+            yield from requests
 
     def close(self) -> None:
         """End it and let the directory go; SQLite brings its log home."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from aiomar.protocol import FileFormat, Group, Meter, TimeType
+from aiomar.protocol import FileFormat, Group, Meter, Selection, TimeType
 from aiomar.transfer._plan import Job
 from aiomar.transfer._results import Completeness, FailedDownload, SavedFile
 
@@ -68,6 +68,9 @@ SELECT id, name, size, sha256, kind, selection, first_day, last_day, format, clo
 FILES_BY_ID = f"{_FILES} WHERE size IS NOT NULL AND id IN"
 FILES_AFTER = f"{_FILES} WHERE size IS NOT NULL AND id > ? ORDER BY id LIMIT {CHUNK}"
 IDS = "SELECT name, id FROM files WHERE size IS NOT NULL AND name IN"
+KINDS = "SELECT format, clock, count(*), count(size) FROM files GROUP BY format, clock"
+_REQUESTS = "SELECT id, name, kind, selection, first_day, last_day, size IS NOT NULL, last_error FROM files"
+REQUESTS_AFTER = f"{_REQUESTS} WHERE format = ? AND clock = ? AND id > ? ORDER BY id LIMIT {CHUNK}"
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +110,20 @@ class FailedRow:
     terms: Terms
     failed_at: dt.datetime
     """Aware."""
+
+
+@attrs.frozen(kw_only=True)
+class CataloguedRequest:
+    """One file that a range asked for, fetched or not."""
+
+    name: str
+    selection: Selection
+    start: dt.date
+    end: dt.date
+    fetched: bool
+    """Whether it came; it may have gone from the disk since."""
+    error: str | None
+    """Why it did not come; `None` also where nobody knows."""
 
 
 @lru_cache(maxsize=RECORD_CHUNK)
@@ -207,6 +224,32 @@ def recorded_file(row: Row, directory: Path, *, reused: bool) -> SavedFile:
         _COMPLETENESS[completeness],
         reused,
     )
+
+
+def catalogued_request(row: Row) -> CataloguedRequest:
+    """Make a request from a row of `REQUESTS_AFTER`.
+
+    Raises:
+        ValueError, KeyError, TypeError: the row holds what no version of aiomar wrote.
+    """
+    _, name, kind, identifier, start, end, fetched, error = row
+    return CataloguedRequest(
+        name=name,
+        selection=_KINDS[kind](identifier),
+        start=dt.date.fromisoformat(start),
+        end=dt.date.fromisoformat(end),
+        fetched=bool(fetched),
+        error=None if fetched else error,
+    )
+
+
+def kinds(rows: Sequence[Row]) -> dict[tuple[FileFormat, TimeType], tuple[int, int]]:
+    """Give formats and clocks from the rows of `KINDS`, each with its number of requests and of files.
+
+    Raises:
+        ValueError, KeyError, TypeError: a row holds what no version of aiomar wrote.
+    """
+    return {(_FORMATS[row[0]], _CLOCKS[row[1]]): (row[2], row[3]) for row in rows}
 
 
 def stands(path: str, size: int, mtime_ns: int) -> bool:

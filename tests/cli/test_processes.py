@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from aiomar.testing import Authority, CutBody, Stall
+from aiomar.formats import CsvLayout
+from aiomar.testing import CSV_LAYOUT, Authority, CutBody, Stall
 from tests.cli.conftest import Place
 
 AIOMAR = (sys.executable, "-m", "aiomar.cli")
@@ -110,6 +111,8 @@ def test_what_simulate_prints_works() -> None:
     assert err == "aiomar: interrupted: the server has stopped\n"
     files = {path.name: path.stat().st_mode & 0o777 for path in Path("simulated dir").iterdir()}
     assert files.pop("state") == 0o700
+    del files["csv-layout.toml"]  # no secret
+    assert CsvLayout.from_toml(Path("simulated dir", "csv-layout.toml")) == CSV_LAYOUT
     assert files == dict.fromkeys(["ca.pem", "client.p12", "client.pem", "client.key", "passphrase.txt"], 0o600)
     secret = Path("simulated dir", "passphrase.txt").read_text(encoding="ascii").strip()
     assert secret not in "".join(printed)

@@ -89,7 +89,7 @@ def test_an_encoding_can_be_named() -> None:
     """For files that are not UTF-8; one that has another idea of a comma is refused."""
     assert _rows(b"caf\xe9,1\n", "cp1252") == [("café", "1")]
     assert _rows(b"\xef\xbb\xbfa,1\n", "utf-8-sig") == [("a", "1")]
-    for encoding in ("utf-16", "cp500", "nonesuch", "hex", "undefined", "\udc80"):
+    for encoding in ("utf-16", "cp500", "nonesuch", "hex", "undefined", "unicode_escape", "utf-7", "\udc80", "\0"):
         with pytest.raises(UsageError, match="encoding"):
             _rows(b"a,b\n", encoding)
 

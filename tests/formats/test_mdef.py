@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from aiomar import FormatError, TimeType, UsageError
 from aiomar.formats import MdefChannel, MdefMeter, read_mdef
 from aiomar.testing import _data
+from tests.support.broken_mdef import BROKEN, EDITS, KEY, RECORDS, SMALL, Broken, edited, with_fields
 from tests.support.mdef import (
     RECORD,
     Channel,
@@ -27,18 +28,13 @@ from tests.support.mdef import (
     day,
     interval_records,
     meter,
-    meter_header,
     packed,
-    record,
     slot,
     trailer,
     whole,
 )
 
 PST, DST = TimeType.PST, TimeType.DST
-KEY = b"1001"
-RECORDS = meter(KEY, Channel(slots=day()))
-"""Header, channel, four records of intervals; records 1 to 6, and the trailer is 7."""
 
 
 def _read(content: bytes, clock: TimeType | None = None) -> list[MdefMeter]:
@@ -132,6 +128,20 @@ def test_every_bit_comes_back(flags: bytes, per_hour: int, hours: int, data: st.
     of_channel, of_interval = channel.channel_statuses(), channel.interval_statuses()
     assert of_channel is None or of_channel.tolist() == [each.channel for each in slots]
     assert of_interval is None or of_interval.tolist() == [each.interval for each in slots]
+
+
+@pytest.mark.parametrize("flags", [b"YY", b"NY", b"NN"])
+@pytest.mark.parametrize("days", [30, 43, 365])
+def test_long_channels_come_back_whole(flags: bytes, days: int) -> None:
+    """Slots are cut out of many records at a time, and block after block: none is lost or stands elsewhere."""
+    stop = dt.date(2026, 1, 1) + dt.timedelta(days=days - 1)
+    slots = day(days * 96)
+    made = Channel(flags=flags, start=b"202601010001", stop=f"{stop:%Y%m%d}2400".encode(), slots=slots)
+    (found,) = _read(whole(meter(KEY, made, attrs.evolve(made, number=2, slots=slots[::-1]))), PST)
+    assert [channel.slots for channel in found.channels] == [
+        packed(made),
+        packed(attrs.evolve(made, slots=slots[::-1])),
+    ]
 
 
 def test_several_meters_follow_each_other() -> None:
@@ -245,76 +255,13 @@ def test_the_embedded_servers_data(clock: TimeType, first: dt.date, days: int) -
 # --- Gates ------------------------------------------------------------------------------------------------------------
 
 
-def _with(number: int, *fields: tuple[int, bytes]) -> bytes:
-    """Change fields of a record of the small file."""
-    content = bytearray(whole(RECORDS))
-    for offset, new in fields:
-        at = (number - 1) * RECORD + offset
-        content[at : at + len(new)] = new
-    return bytes(content)
-
-
-def _without(number: int) -> bytes:
-    return whole(each for index, each in enumerate(RECORDS, start=1) if index != number)
-
-
-WORD_215 = struct.pack("<H", 215)
-GATES: list[tuple[str, bytes, int, str]] = [
-    ("no byte", b"", 1, "empty"),
-    ("a page", b"\r\n<html><body>Error</body></html>", 1, "page"),
-    ("a long page", b"\xef\xbb\xbf<!DOCTYPE html>".ljust(RECORD * 3), 1, "page"),
-    ("text", b"METER,CHANNEL\r\n" * 40, 1, "length"),
-    ("zeros", bytes(RECORD * 4), 1, "length"),
-    ("a cut", whole(RECORDS)[:-1], 7, "215 bytes"),
-    ("a cut in the first record", whole(RECORDS)[:100], 1, "100 bytes"),
-    ("a length word", _with(4, (0, WORD_215)), 4, "length"),
-    ("the first length word", _with(1, (0, WORD_215)), 1, "length"),
-    ("a file that begins with a channel", _without(1), 1, "code 10"),
-    ("only a trailer", trailer(1), 1, "code 9999"),
-    ("a meter without a channel", whole([meter_header(KEY), *RECORDS]), 2, "code 1 "),
-    ("intervals without a channel", _without(2), 2, "code 1001"),
-    ("a channel without intervals", whole([*RECORDS[:2], *RECORDS[1:]]), 3, "code 10 "),
-    ("an unknown code", _with(2, (2, struct.pack("<H", 11))), 2, "code 11"),
-    ("an unknown code behind intervals", whole([*RECORDS, record(77)]), 7, "code 77"),
-    ("a code past the trailer's", _with(4, (2, struct.pack("<H", 10_000))), 4, "code 10000"),
-    ("the first number", _without(3), 3, "1002 where 1001"),
-    ("a gap in the numbers", _without(4), 4, "1003 where 1002"),
-    ("a number twice", whole([*RECORDS[:4], *RECORDS[3:]]), 5, "1002 where 1003"),
-    ("too few records", _without(6), 2, "72 intervals"),
-    ("a channel of another meter", _with(2, (4, b"1002")), 2, "another recorder"),
-    ("intervals of another meter", _with(5, (4, b"1002")), 5, "another recorder"),
-    ("the channel status flag", _with(2, (99, b"y")), 2, "Y or N"),
-    ("the interval status flag", _with(2, (100, b" ")), 2, "Y or N"),
-    ("no intervals per hour", _with(2, (177, b"00")), 2, "per hour"),
-    ("intervals that do not divide the hour", _with(2, (177, b"07")), 2, "per hour"),
-    ("intervals per hour in words", _with(2, (177, b"4x")), 2, "per hour"),
-    ("a start without a day", _with(2, (56, b"202602310001")), 2, "not a time"),
-    ("a stop after hour 24", _with(2, (68, b"202601312401")), 2, "not a time"),
-    ("a stop without digits", _with(2, (68, b"            ")), 2, "not a time"),
-    ("a stop on the last day", _with(2, (68, b"999912312400")), 2, "not a time"),
-    ("a start on the first day", _with(2, (56, b"000101010000")), 2, "96 intervals"),
-    ("a stop before the start", _with(2, (68, b"202601302400")), 2, "no whole number (PST)"),
-    ("a stop within an interval", _with(2, (68, b"202601312359")), 2, "no whole number (PST)"),
-    ("a longer span", _with(2, (68, b"202602012400")), 2, "192 (PST), 192 (DST)"),
-    ("a smaller slot", _with(2, (99, b"NN")), 2, "192 intervals"),
-    ("fill before its time", _with(6, (208, b"\xff\x7f" * 4)), 2, "95 intervals"),
-    ("a record of fill", whole([*RECORDS, record(1005, (4, KEY), (24, b"\xff\x7f" * 96))]), 2, "nothing but fill"),
-    ("no trailer", b"".join(RECORDS), 7, "ends where"),
-    ("no trailer and no intervals", b"".join(RECORDS[:2]), 3, "ends where an interval record"),
-    ("only a meter", RECORDS[0], 2, "ends where a channel"),
-    ("the trailer's count", b"".join(RECORDS) + trailer(6), 7, "count"),
-    ("a trailer without a count", b"".join(RECORDS) + record(9999), 7, "count"),
-    ("two trailers", whole(RECORDS) + trailer(8), 8, "behind its trailer"),
-    ("two files", whole(RECORDS) * 2, 8, "behind its trailer"),
-]
-
-
-@pytest.mark.parametrize(("content", "number", "what"), [pytest.param(*gate[1:], id=gate[0]) for gate in GATES])
-def test_a_broken_gate_has_its_place(content: bytes, number: int, what: str) -> None:
+@pytest.mark.parametrize("broken", BROKEN, ids=[broken.name for broken in BROKEN])
+def test_a_broken_gate_has_its_place(broken: Broken) -> None:
     """The first one that is broken raises, with its record, its byte and what to do; a file object tells the same."""
+    content, (_, number) = broken.content, broken.found[0]
     error = _fault(content)
     place = f"(record {number} at byte {(number - 1) * RECORD} of the content)"
-    assert what in str(error)
+    assert broken.words in str(error)
     assert f"{place}: " in str(error)
     assert error.where == f"the content, record {number}, byte {(number - 1) * RECORD}"
     with pytest.raises(FormatError) as caught:
@@ -349,28 +296,26 @@ def test_a_cut_file_gives_no_meter() -> None:
 
 def test_an_error_shows_no_meter_value() -> None:
     """Whatever gate is broken: neither intervals nor readings are in the message."""
-    texts = [str(_fault(content)) for _, content, _, _ in GATES]
+    texts = [str(_fault(broken.content)) for broken in BROKEN]
     assert [text for text in texts if "1234" in text or "5678" in text or "\\x" in text] == []
 
 
 def test_padding_of_a_key_does_not_matter() -> None:
     """Blanks and NULs fill it up as the writer likes."""
-    content = _with(3, (4, b"1001".ljust(20, b"\0")))
+    content = with_fields(3, (4, b"1001".ljust(20, b"\0")))
     assert [each.recorder_id for each in _read(content)] == ["1001"]
 
 
 def test_unknown_codes_and_unassigned_bytes_are_no_gates() -> None:
     """What nobody explained is handed on: units, flags, validation, the number of channels, everything between."""
     strange = ((24, b"\xff" * 32), (80, b"\x01" * 13), (97, b"Z\xe9"), (101, b"?" * 24), (125, b"\0" * 52))
-    content = bytearray(_with(2, *strange, (179, b"\x07" * 37)))
+    content = bytearray(with_fields(2, *strange, (179, b"\x07" * 37)))
     content[24:119] = b"\xfe" * 95
     (found,) = _read(bytes(content))
     assert (found.channels[0].unit_code, found.declared_channels) == ("Z\xe9", "\xfe" * 4)
 
 
 # --- Anything at all --------------------------------------------------------------------------------------------------
-
-SMALL = whole([*meter(b"A", Channel(start=MARCH + b"0001", stop=MARCH + b"0200", slots=day(8)))])
 
 
 def _reads(content: bytes, clock: TimeType | None = None) -> bool:
@@ -383,54 +328,15 @@ def _reads(content: bytes, clock: TimeType | None = None) -> bool:
     return True
 
 
-@pytest.mark.parametrize("bit", [0x01, 0x40, 0x80])
-def test_every_single_byte_counts_or_has_no_gate(bit: int) -> None:
-    """Change any byte of a small file: it reads only where the layout has text, codes or values."""
-    changed = (SMALL[:at] + bytes([SMALL[at] ^ bit]) + SMALL[at + 1 :] for at in range(len(SMALL)))
-    read = {at for at, content in enumerate(changed) if _reads(content)}
-    free = {*range(24, RECORD)}
-    free |= {RECORD + at for at in (*range(24, 56), *range(80, 99), *range(101, 177), *range(179, RECORD))}
-    free |= {RECORD * 2 + at for at in range(24, 24 + 8 * 8)}
-    free |= {RECORD * 3 + at for at in (*range(4, 34), *range(44, RECORD))}
-    assert read == free
-
-
 def test_no_cut_file_is_read() -> None:
     """Cut at any byte, it breaks a gate."""
     assert [end for end in range(len(SMALL)) if _reads(SMALL[:end])] == []
 
 
-def _edited(content: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
-    made = bytearray(content)
-    for kind, at, new in edits:
-        place = at % (len(made) + 1)
-        match kind:
-            case "write":
-                made[place : place + len(new)] = new
-            case "insert":
-                made[place:place] = new
-            case "cut":
-                del made[place:]
-            case "drop":
-                start = place // RECORD * RECORD
-                del made[start : start + RECORD]
-            case _:
-                start = place // RECORD * RECORD
-                made[start:start] = made[start : start + RECORD]
-    return bytes(made)
-
-
-EDIT = st.tuples(
-    st.sampled_from(["write", "write", "write", "insert", "cut", "drop", "double"]),
-    st.integers(0, len(SMALL) * 2),
-    st.binary(min_size=1, max_size=24) | st.sampled_from([b"202603080201", b"\x0f\x27", b"NN", b"Y", b"60", b"2400"]),
-)
-
-
-@given(edits=st.lists(EDIT, min_size=1, max_size=6), clock=st.sampled_from([None, PST, DST]))
+@given(edits=EDITS, clock=st.sampled_from([None, PST, DST]))
 def test_damage_is_a_format_error_or_reads(edits: list[tuple[str, int, bytes]], clock: TimeType | None) -> None:
     """Whatever is written, cut, put in or doubled: nothing else is raised."""
-    _reads(_edited(SMALL, edits), clock)
+    _reads(edited(SMALL, edits), clock)
 
 
 @given(st.binary(max_size=700).map(lambda rest: SMALL[:4] + rest), st.sampled_from([None, PST, DST]))

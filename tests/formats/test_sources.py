@@ -12,8 +12,8 @@ from typing import BinaryIO, cast
 import pytest
 
 from aiomar import DiskError, FormatError, OmarError, UsageError
-from aiomar.formats import Source, read_csv_lines, read_csv_rows, read_mdef
-from tests.support.mdef import Channel, day, meter, whole
+from aiomar.formats import MdefTrailer, Source, check_mdef, read_csv_lines, read_csv_rows, read_mdef, read_mdef_trailer
+from tests.support.mdef import RECORD, Channel, day, meter, whole
 
 MDEF = whole(meter(b"1001", Channel(slots=day())))
 CSV = b"a,b\r\n1,2\r\n"
@@ -25,13 +25,25 @@ READERS: list[tuple[Callable[[Source], Iterable[object]], bytes]] = [
 both = pytest.mark.parametrize(("read", "content"), READERS, ids=["mdef", "rows", "lines"])
 
 
+def _trailer(source: Source) -> list[MdefTrailer]:
+    return [read_mdef_trailer(source)]
+
+
+each = pytest.mark.parametrize(
+    ("read", "content"),
+    [*READERS, (check_mdef, MDEF[:-1]), (_trailer, MDEF)],
+    ids=["mdef", "rows", "lines", "check", "trailer"],
+)
+"""With those that look into a file otherwise; a good file has no findings, so the check's is cut."""
+
+
 def _error(read: Callable[[Source], Iterable[object]], source: Source) -> OmarError:
     with pytest.raises(OmarError) as caught:
         list(read(source))
     return caught.value
 
 
-@both
+@each
 def test_path_bytes_and_file_are_the_same(
     read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
 ) -> None:
@@ -49,7 +61,7 @@ def test_path_bytes_and_file_are_the_same(
     assert list(read(buffer)) == expected
 
 
-@both
+@each
 def test_what_is_no_file_is_a_format_error(
     read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
 ) -> None:
@@ -65,17 +77,41 @@ def test_what_is_no_file_is_a_format_error(
         assert str(error).startswith(str(path))
 
 
+def _sparse(directory: Path, first: bytes, size: int) -> Path:
+    """Make a file of zeros behind its first bytes, which takes no room on the disk."""
+    path = directory / "sparse.dat"
+    with path.open("wb") as file:
+        file.write(first)
+        try:
+            file.truncate(size)
+        except OSError as error:
+            pytest.skip(f"this file system has no sparse files: {error}")
+    return path
+
+
 @both
 def test_two_sparse_gigabytes_are_refused_at_once(
     read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
 ) -> None:
     """The first of its records or lines is none."""
-    path = tmp_path / "sparse.dat"
-    with path.open("wb") as file:
-        file.truncate(2 << 30)
+    path = _sparse(tmp_path, b"", 2 << 30)
     error = _error(read, path)
     assert isinstance(error, FormatError)
     assert str(path) in error.where
+
+
+def test_two_sparse_gigabytes_are_checked_at_once(tmp_path: Path) -> None:
+    """Zeros are no MDEF; behind a good record they are a thousand findings, and nobody reads on."""
+    path = _sparse(tmp_path, b"", 2 << 30)
+    assert [(finding.gate, finding.record) for finding in check_mdef(path)] == [("not_mdef", 1)]
+    records = (2 << 30) // RECORD
+    path = _sparse(tmp_path, MDEF[:RECORD], records * RECORD)
+    findings = check_mdef(path)
+    assert {finding.gate for finding in findings[:-1]} == {"length"}
+    assert (len(findings), findings[-1].gate) == (1_001, "too_many")
+    error = _error(_trailer, path)
+    assert isinstance(error, FormatError)
+    assert error.where == f"{path}, record {records}, byte {(records - 1) * RECORD}"
 
 
 @both
@@ -92,11 +128,20 @@ class _Broken(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the signature of a file
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:  # noqa: ARG002 - the signature of a file
+        return offset
+
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the same
         raise OSError(errno.EIO, "input/output error")
 
 
-@both
+@each
 def test_a_disk_that_refuses_is_a_disk_error(read: Callable[[Source], Iterable[object]], content: bytes) -> None:
     """With the number of the operating system's error."""
     error = _error(read, cast("BinaryIO", _Broken()))
@@ -104,7 +149,7 @@ def test_a_disk_that_refuses_is_a_disk_error(read: Callable[[Source], Iterable[o
     assert error.errno == errno.EIO
 
 
-@both
+@each
 @pytest.mark.parametrize("source", [io.StringIO("a,b"), 7, None, ["x.dat"]], ids=["text", "number", "none", "list"])
 def test_what_cannot_be_read_is_a_usage_error(
     read: Callable[[Source], Iterable[object]], content: bytes, source: object

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import attrs
 
@@ -127,6 +128,12 @@ def whole(records: Iterable[bytes]) -> bytes:
     """Join records to a file, with a trailer behind them that counts them."""
     found = list(records)
     return b"".join((*found, trailer(len(found) + 1)))
+
+
+def saved(path: Path, *meters: Iterable[bytes]) -> Path:
+    """Save meters as a file."""
+    path.write_bytes(whole(record for each in meters for record in each))
+    return path
 
 
 def day(count: int = 96, first: float = 0.5) -> list[Slot]:

@@ -1,0 +1,86 @@
+"""Which data files are meant by a path, and what the column ``file`` calls them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+from aiomar._types import PathLike
+from aiomar.errors import FormatError, UsageError
+from aiomar.formats._csv_layout import CsvLayout
+
+_CSV = ".csv"
+_ENDINGS = (".dat", _CSV)
+
+
+@attrs.frozen
+class DataFile:
+    """A file to read."""
+
+    path: PathLike
+    shown: str
+    """What the column ``file`` says."""
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether its name says so; everything else is read as MDEF, whose gates tell what is none."""
+        return str(os.fspath(self.path)).lower().endswith(_CSV)
+
+
+def data_files(source: PathLike | Iterable[PathLike], layout: CsvLayout | None) -> list[DataFile]:
+    """Name the files of a source.
+
+    Args:
+        source: a file, files, or a directory.
+        layout: of CSV files.
+
+    Raises:
+        FormatError: a directory cannot be read or has no data file, or CSV comes without a layout.
+        UsageError: it is no path and no iterable of paths, or an empty one.
+    """
+    if not isinstance(source, str | os.PathLike):
+        files = [DataFile(path, _text(path)) for path in _paths(source)]
+    elif os.path.isdir(source):  # noqa: PTH112 - never raises, whatever the path
+        files = [DataFile(Path(source, name), _text(name)) for name in _names(source)]
+    else:
+        files = [DataFile(source, _text(source))]
+    if layout is None and (rows := next((file for file in files if file.is_csv), None)):
+        raise FormatError(
+            f"{_text(rows.path)} is CSV, whose columns only a layout explains: give layout=CsvLayout(...)",
+            where=_text(rows.path),
+        )
+    return files
+
+
+def _paths(source: object) -> list[PathLike]:
+    paths: list[PathLike] = []
+    for path in source if isinstance(source, Iterable) and not isinstance(source, bytes) else [source]:
+        if not isinstance(path, str | os.PathLike):
+            raise UsageError(f"a {type(path).__name__} names no data file: give a path, paths or a directory")
+        paths.append(path)
+    if not paths:
+        raise UsageError("no data file is named: give at least one")
+    return paths
+
+
+def _names(directory: PathLike) -> list[str]:
+    shown = _text(directory)
+    try:
+        names = os.listdir(directory)  # noqa: PTH208 - names are what is wanted
+    except OSError as error:
+        raise FormatError(f"{shown} cannot be read ({error.strerror}): check its rights", where=shown) from error
+    found = sorted(name for name in names if name.lower().endswith(_ENDINGS) and not name.startswith("."))
+    if not found:
+        raise FormatError(
+            f"{shown} has no data file, none that ends in {' or '.join(_ENDINGS)}: download into it, or name another",
+            where=shown,
+        )
+    return found
+
+
+def _text(path: PathLike) -> str:
+    """Give a path as text that every library takes: bytes that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,95 @@
+"""Writing MDEF: a meter at a time, and nothing that the reader would refuse.
+
+What makes a file readable is looked at in the values: flags, times and slots of every channel, and that one clock fits
+them all.  The frame around them (lengths, codes, keys, numbers, the count of the trailer) is made here and cannot be
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from aiomar._types import PathLike
+from aiomar.errors import FormatError, UsageError
+from aiomar.formats._channel_gates import Clocks, header_faults
+from aiomar.formats._clocks import wall_time
+from aiomar.formats._fields import KEY, METER
+from aiomar.formats._meters import MdefChannel, MdefMeter, channel_header
+from aiomar.formats._packing import interval_records, slots_fault, stamp, trailer
+from aiomar.formats._target import written
+
+
+def write_mdef(meters: Iterable[MdefMeter], target: PathLike | BinaryIO, *, created: str | None = None) -> None:
+    """Write meters as an MDEF file; memory grows with the largest meter.
+
+    Headers are written as the meters and channels hold them in `record`, with the value of an attribute laid over its
+    field where the two differ.  So a file that was read is written back byte for byte, apart from what fills the
+    trailer; and `attrs.evolve` changes what it names.  All records carry the key of their meter header.
+
+    Args:
+        meters: consumed one by one.
+        target: a path, or a binary file that is open for writing.  Under a path the file is written beside and renamed,
+            so that it shows the old content or the whole new one; a file is written to as it goes, and not closed.
+        created: the stamp of creation, ``YYYYMMDDHHMM``; `None`: the latest stop of a channel, so that the same meters
+            always make the same bytes.
+
+    Raises:
+        FormatError: `read_mdef` would refuse the file, or a text does not fit its field; ``where`` names the meter
+            and the channel.
+        DestinationError: there can be no file at the path.
+        DiskError: the operating system refuses to write.
+        UsageError: the target is neither a path nor a binary file to write to, or `created` is no stamp.
+        ConfigError: this machine has no time zone database.
+    """
+    if created is not None and wall_time(created) is None:
+        raise UsageError(f"created is no time ({created!a:.40}): give YYYYMMDDHHMM")
+    with written(target) as write:
+        writing = _Writing(created)
+        for meter in meters:
+            write(b"".join(writing.meter(meter)))
+        write(writing.trailer())
+
+
+class _Writing:
+    """What a file so far adds up to."""
+
+    def __init__(self, created: str | None) -> None:
+        self._created = created
+        self._latest = ""
+        self._clocks = Clocks(None)
+        self._records = 0
+
+    def meter(self, meter: MdefMeter) -> list[bytes]:
+        """Give the records of the next meter."""
+        owner = f"meter {meter.recorder_id}"
+        header = METER.told(meter, meter.record, owner)
+        if not meter.channels:
+            raise FormatError(
+                f"there are no channels ({owner}): give at least one, or leave the meter out", where=owner
+            )
+        records = [header]
+        for channel in meter.channels:
+            record = channel_header(channel, header)
+            self._check(channel, record, f"{owner}, channel {channel.number}")
+            records.append(record)
+            records += interval_records(header[KEY], channel.slots)
+            self._latest = max(self._latest, channel.stop_stamp)
+        self._records += len(records)
+        return records
+
+    def _check(self, channel: MdefChannel, record: bytes, owner: str) -> None:
+        """Refuse what the reader would."""
+        faults = [words for _, words in header_faults(record)]
+        fault = faults[0] if faults else slots_fault(channel.slots, channel.width)
+        if fault is None and (misfit := self._clocks.misfit(record, channel.count)):
+            fault = misfit.words
+        if fault is not None:
+            raise FormatError(f"{fault} ({owner}): build the channel with from_values", where=owner)
+
+    def trailer(self) -> bytes:
+        """Give the last record."""
+        if not self._records:
+            raise FormatError("there are no meters: give at least one", where="the file")
+        latest = wall_time(self._latest)  # a time, or the channel had been refused
+        return trailer(self._records + 1, self._created or (stamp(latest) if latest else self._latest))

@@ -1,0 +1,231 @@
+"""Which files of a directory belong together, what was asked for, and by which clock they are read.
+
+The catalogue of a range knows all of it, also what did not come.  Where there is none, only the names of the files are
+left: their endings tell the format, and the clock has to be given.  Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import attrs
+
+from aiomar._types import PathLike
+from aiomar.errors import UsageError
+from aiomar.protocol import FileFormat, Selection, TimeType
+from aiomar.transfer import Catalogue, check_kinds
+
+_SUFFIXES = {kind.suffix: kind for kind in FileFormat}
+_TO_DO = "name a directory of data files"
+
+
+@attrs.frozen(kw_only=True)
+class DataRequest:
+    """One file that was asked for; without a catalogue, one file that is there."""
+
+    path: Path | None
+    """The file, which may have gone from the disk since; `None`: it never came."""
+    selection: Selection | None
+    """What it was asked for; `None` without a catalogue, as are both days."""
+    start: dt.date | None
+    end: dt.date | None
+    error: str | None
+    """Why it did not come; `None` also where nobody knows."""
+
+
+@attrs.frozen(kw_only=True)
+class DataDirectory:
+    """Data files of one format and one clock, and what was asked for."""
+
+    directory: Path
+    clock: TimeType
+    file_format: FileFormat
+    requests: tuple[DataRequest, ...] = attrs.field(repr=lambda requests: f"<{len(requests)}>")
+    """In the order in which they first came; without a catalogue sorted by name."""
+    catalogued: bool
+    """Whether a catalogue tells what was asked for."""
+    left_out: int
+    """Data files of the directory that are not among them."""
+    left_out_words: str | None
+    """Which those are and how to read them, for people; `None` when there are none."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of all requests that came."""
+        return tuple(request.path for request in self.requests if request.path is not None)
+
+
+def find_data(
+    directory: PathLike,
+    *,
+    clock: TimeType | None = None,
+    file_format: FileFormat | None = None,
+    has_layout: bool = False,
+) -> DataDirectory:
+    """Find the data files of a directory, and what was asked for.  Blocks; no data file is opened.
+
+    With a catalogue the files are those that it knows.  Without one they are those whose names end in ``.dat`` or
+    ``.csv``, in any case, and do not begin with a dot; no directory below is looked into.  Of both formats MDEF is
+    taken, unless `file_format` says otherwise.
+
+    Args:
+        directory: where a range was downloaded to, or any directory of data files, or one data file.
+        clock: the clock that the files were written by; `None` for the catalogue's.
+        file_format: which files to take; `None` for those that are there.
+        has_layout: whether somebody knows the columns of the CSV files.
+
+    Raises:
+        UsageError: there is nothing to be found, or clock or format would have to be guessed: no catalogue and no
+            clock, a catalogue of both clocks or of another one, CSV files and no layout.
+        DestinationError: the catalogue cannot be used.
+        DiskError: the catalogue cannot be read.
+    """
+    check_kinds(file_format or FileFormat.MDEF, clock or TimeType.PST)
+    place, wish = Path(os.fspath(directory)), _Wish(clock, file_format, has_layout)
+    names, alone = _names(place)
+    home = place.parent if alone else place
+    catalogue = Catalogue.read(home)
+    if catalogue is not None:
+        with catalogue:
+            if catalogue.kinds() and not (alone and catalogue.missing(names)):
+                return _catalogued(catalogue, home, names, wish, alone=alone)
+    return _uncatalogued(home, names, wish)
+
+
+@attrs.frozen
+class _Wish:
+    """What the caller says of the files."""
+
+    clock: TimeType | None
+    file_format: FileFormat | None
+    has_layout: bool
+
+    def choose_format(self, present: Collection[FileFormat], home: Path) -> FileFormat:
+        """Choose MDEF before CSV, of those that are there."""
+        if not present:
+            raise UsageError(f"{home} has no data files: {_TO_DO}")
+        if self.file_format is not None and self.file_format not in present:
+            others = " and ".join(sorted(kind.name for kind in present))
+            raise UsageError(
+                f"{home} has no {self.file_format.name} files: it has {others}, so leave the format (--format) out"
+            )
+        chosen = self.file_format or min(present, key=(FileFormat.MDEF, FileFormat.CSV).index)
+        if chosen is FileFormat.CSV and not self.has_layout:
+            raise UsageError(
+                f"the data files of {home} are CSV, whose layout is not public: name the columns in a layout (--layout)"
+            )
+        return chosen
+
+    def choose_clock(self, present: Collection[TimeType], home: Path) -> TimeType:
+        """Choose the one clock of a catalogue, or that which is wanted."""
+        names = " and ".join(sorted(clock.value for clock in present))
+        if self.clock is None and len(present) > 1:
+            raise UsageError(f"{home} has files of two clocks, {names}: say which one to read (--time)")
+        if self.clock is not None and self.clock not in present:
+            raise UsageError(
+                f"the files of {home} were fetched by the {names} clock and not by {self.clock.value}: leave the clock "
+                "(--time) out"
+            )
+        return self.clock or next(iter(present))
+
+
+def _names(place: Path) -> tuple[list[str], bool]:
+    """Name the data files at a place, sorted, and tell whether the place is itself the only one."""
+    try:
+        if place.is_dir():
+            with os.scandir(place) as entries:
+                return sorted(entry.name for entry in entries if _format_of(entry.name)), False
+        if place.exists():
+            return [place.name], True
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        raise UsageError(f"{place} cannot be looked into ({reason}): {_TO_DO}") from error
+    raise UsageError(f"there is nothing at {place}: {_TO_DO}")
+
+
+def _format_of(name: str) -> FileFormat | None:
+    return None if name.startswith(".") else _SUFFIXES.get(name[name.rfind(".") :].lower())
+
+
+# --- With a catalogue -------------------------------------------------------------------------------------------------
+
+
+def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish, *, alone: bool) -> DataDirectory:
+    kinds = catalogue.kinds()
+    if alone:
+        kinds = {kind: (1, 1) for kind in kinds if any(found.name in names for found in catalogue.requests(*kind))}
+    # The wanted clock first: of the other one's files the format is of no interest.
+    formats = {kind for kind, clock in kinds if wish.clock in {None, clock}} or {kind for kind, _ in kinds}
+    file_format = wish.choose_format(formats, home)
+    clock = wish.choose_clock({clock for kind, clock in kinds if kind is file_format}, home)
+    others = {kind: files for kind, (_, files) in kinds.items() if files and kind != (file_format, clock)}
+    words = [_other_kind(kind, files, file_format) for kind, files in others.items()]
+    strangers = len(catalogue.missing(names))
+    if strangers:
+        words.append(f"{_files(strangers)} that no range recorded")
+    requests = tuple(
+        DataRequest(
+            path=home / found.name if found.fetched else None,
+            selection=found.selection,
+            start=found.start,
+            end=found.end,
+            error=found.error,
+        )
+        for found in catalogue.requests(file_format, clock)
+        if not alone or found.name in names
+    )
+    return DataDirectory(
+        directory=home,
+        clock=clock,
+        file_format=file_format,
+        requests=requests,
+        catalogued=True,
+        left_out=sum(others.values()) + strangers,
+        left_out_words=", ".join(words) or None,
+    )
+
+
+def _other_kind(kind: tuple[FileFormat, TimeType], files: int, chosen: FileFormat) -> str:
+    """Say which files were not chosen, and what chooses them."""
+    file_format, clock = kind
+    option = f"--time {clock.value.lower()}" if file_format is chosen else f"--format {file_format.name.lower()}"
+    return f"{_files(files, file_format.name)} by the {clock.value} clock ({option})"
+
+
+def _files(number: int, what: str = "") -> str:
+    return " ".join(filter(None, [f"{number:,}", what, "file" if number == 1 else "files"]))
+
+
+# --- Without one ------------------------------------------------------------------------------------------------------
+
+
+def _uncatalogued(home: Path, names: list[str], wish: _Wish) -> DataDirectory:
+    # A file that somebody names may have any ending; then what is said of it counts.
+    by_format: dict[FileFormat, list[str]] = {}
+    for name in names:
+        by_format.setdefault(_format_of(name) or wish.file_format or FileFormat.MDEF, []).append(name)
+    chosen = wish.choose_format(by_format, home)
+    if wish.clock is None:
+        raise UsageError(
+            f"{home} has no catalogue that tells the clock of its files, and no file does: say which one (--time)"
+        )
+    words = [
+        f"{_files(len(others), kind.name)} (--format {kind.name.lower()})"
+        for kind, others in by_format.items()
+        if kind is not chosen
+    ]
+    return DataDirectory(
+        directory=home,
+        clock=wish.clock,
+        file_format=chosen,
+        requests=tuple(
+            DataRequest(path=home / name, selection=None, start=None, end=None, error=None)
+            for name in by_format[chosen]
+        ),
+        catalogued=False,
+        left_out=len(names) - len(by_format[chosen]),
+        left_out_words=", ".join(words) or None,
+    )

@@ -1,0 +1,163 @@
+"""Thousands of meters: a map of bands of them, and a map of the meters of each band behind its own heading.
+
+In a band of a hundred meters something is not as expected on nearly every day, so the worst state would tell nothing.
+A band shows which share of its intervals is missing, and by a line above it that there is something else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import attrs
+
+from aiomar.report._coverage_values import Coverage, DayCoverage, DayState, Series, Totals
+from aiomar.report._html_rows import (
+    WORDS,
+    Cell,
+    figures_words,
+    joined,
+    legend_item,
+    marks,
+    meter_row,
+    meters,
+    total,
+)
+from aiomar.report._html_text import counted, number, text
+from aiomar.report._svg_map import Days, Row, Run, draw_map, shortened
+
+_SHARES = ((0.01, "up to 1 %"), (0.05, "up to 5 %"), (0.2, "up to 20 %"), (0.5, "up to 50 %"), (1.0, "more than 50 %"))
+"""Share of a band's intervals that is missing, at most, and its name."""
+_SIZES = (25, 50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000)
+_TOLD = {DayState.NOT_ASKED, DayState.FULL, DayState.SHORT, DayState.MISSING}
+"""States of which the share of missing intervals tells."""
+_MOST_BANDS = 60
+_OPEN = 3
+"""Bands in trouble that are open from the beginning; more would be a page without an end."""
+
+
+@attrs.frozen(kw_only=True)
+class Band:
+    """Meters that stand in one row, by the order of their ids.
+
+    Args:
+        number: of the band, from 1.
+        meters: ids and channels.
+    """
+
+    number: int
+    meters: Sequence[tuple[str, Sequence[Series]]]
+
+    @property
+    def name(self) -> str:
+        """The first id and the last one."""
+        first, last = shortened(self.meters[0][0]), shortened(self.meters[-1][0])
+        return first if first == last else f"{first} – {last}"
+
+    @property
+    def channels(self) -> Iterator[Series]:
+        """All series of the band."""
+        return (series for _, channels in self.meters for series in channels)
+
+
+def bands(coverage: Coverage, count: int) -> Iterator[Band]:
+    """Cut the meters of a report into bands of a round number.
+
+    Args:
+        coverage: of the report.
+        count: how many meters there are.
+    """
+    size = next((size for size in _SIZES if size * _MOST_BANDS >= count), _SIZES[-1])
+    every = meters(coverage)
+    place = 1
+    while some := list(islice(every, size)):
+        yield Band(number=place, meters=some)
+        place += 1
+
+
+def draw_bands(coverage: Coverage, grid: Days, count: int) -> Iterator[str]:
+    """Draw the overview, and behind it every band with its meters."""
+    every = list(bands(coverage, count))
+    rows = (_band_row(band, grid) for band in every)
+    about = "One row for each band of meters, one column for each day; the tables below tell the same in numbers."
+    yield f"<h3>Overview: {counted(len(every), 'band')} of {number(len(every[0].meters))} meters</h3>\n"
+    yield from _legend()
+    yield from draw_map(rows, grid, name="overview", title="Share of missing intervals by band and day", about=about)
+    yield "<h3>Every meter, band by band</h3>\n"
+    yield '<p class="dim">A day shows the worst state of the channels of a meter. A band with something to look at is '
+    yield f"open, up to {_OPEN} of them.</p>\n"
+    opened = 0
+    for band in every:
+        figures = total(series.totals for series in band.channels)
+        trouble = _troubled(band)
+        opened += bool(trouble)
+        yield f'<details id="band-{band.number}"{" open" if trouble and opened <= _OPEN else ""}><summary>'
+        yield f"<b>{text(band.name)}</b>: {counted(len(band.meters), 'meter')}, {_verdict(figures, trouble)}"
+        yield "</summary>\n"
+        rows = (meter_row(recorder_id, channels, grid) for recorder_id, channels in band.meters)
+        title = f"Meters {band.name} by day"
+        yield from draw_map(rows, grid, name=f"map-{band.number}", title=title, about=figures_words(figures))
+        yield "</details>\n"
+
+
+def _verdict(figures: Totals, trouble: int) -> str:
+    said = f'<span class="bad">{number(trouble)} to look at</span>' if trouble else '<span class="good">full</span>'
+    return f"{said}, {figures_words(figures)}"
+
+
+def _troubled(band: Band) -> int:
+    """Count the meters with something to look at."""
+    return sum(any(_is_odd(series) for series in channels) for _, channels in band.meters)
+
+
+def _is_odd(series: Series) -> bool:
+    figures = series.totals
+    return figures != Totals(expected=figures.expected, found=figures.expected)
+
+
+def _band_row(band: Band, grid: Days) -> Row:
+    figures = total(series.totals for series in band.channels)
+    return Row(
+        label=band.name,
+        note="",
+        words=f"{band.name}, {counted(len(band.meters), 'meter')}: {figures_words(figures)}",
+        runs=_band_runs(band, grid),
+        link=f"band-{band.number}",
+    )
+
+
+def _band_runs(band: Band, grid: Days) -> Iterator[Run]:
+    """Add up a band day by day when its row is drawn; only days with a mark become cells."""
+    by_day: dict[int, list[DayCoverage]] = {}
+    due = [0] * grid.count
+    count = 0
+    for series in band.channels:
+        count += 1
+        for index, day in marks(series, grid).items():
+            by_day.setdefault(index, []).append(day)
+        due = grid.added(due, series.first_day, series.expected)
+    cells = (_band_cell(index, due[index], marked, count) for index, marked in sorted(by_day.items()))
+    return joined(cells, grid)
+
+
+def _band_cell(index: int, due: int, marked: Sequence[DayCoverage], count: int) -> Cell:
+    states = Counter(day.state for day in marked)
+    if states[DayState.NOT_ASKED] == count:
+        return Cell(index, DayState.NOT_ASKED.value, WORDS[DayState.NOT_ASKED], Totals())
+    figures = attrs.evolve(total(marked), expected=due)
+    figures = attrs.evolve(figures, found=due - figures.missing)
+    level = next((place for place, (most, _) in enumerate(_SHARES, 1) if figures.missing <= most * due), len(_SHARES))
+    level = level if figures.missing else 0
+    odd = [WORDS[state] for state in DayState if states[state] and state not in _TOLD]
+    share_words = f"{_SHARES[level - 1][1]} missing" if level else "none missing"
+    return Cell(index, f"q{level}{'o' if odd else ''}", ", ".join([share_words, *odd]), figures)
+
+
+def _legend() -> Iterator[str]:
+    yield '<ul class="legend" aria-label="Legend of the overview">'
+    yield legend_item("full", "nothing missing")
+    for place, (_, words) in enumerate(_SHARES, 1):
+        yield legend_item(f"q{place}", f"{words} of the intervals missing")
+    yield legend_item("q0o", "a line on top: something else, such as duplicates")
+    yield "</ul>\n"

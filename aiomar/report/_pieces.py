@@ -1,0 +1,228 @@
+"""The intervals of a file as pieces: runs of one channel without a gap, as coverage looks at them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import attrs
+
+from aiomar.formats import CsvInterval, CsvLayout, MdefChannel, read_csv_intervals, read_mdef
+from aiomar.protocol import FileFormat, TimeType
+from aiomar.report._days import HOUR, minute_of
+
+_ESTIMATED = 1 << 3  # bit 4 of a channel status
+_MISSING = 1 << 6  # bit 7 of an interval status
+_RECORD, _SLOTS = 216, 192
+_WHOLE = 8  # bytes of a slot with both status words
+_FILL = b"\xff\x7f"
+_SLOT = struct.Struct("<dHH")
+_NO_VALUE = b"\xff" * 8
+_MOST_ROWS = 4_096
+_OFTEN = 1_024
+Progress = Callable[[int], object]
+
+
+def _table(bit: int) -> bytes:
+    return bytes(bool(byte & bit) for byte in range(256))
+
+
+_IS_ESTIMATED, _IS_MISSING = _table(_ESTIMATED), _table(_MISSING)
+
+
+class Key(NamedTuple):
+    """Which channel of which meter."""
+
+    recorder_id: str
+    channel: int
+
+
+class Content(Protocol):
+    """What stands in the intervals of a piece."""
+
+    def __call__(self) -> bytes:
+        """Give value and status words of every interval, equally many bytes for each; a missing word counts as 0."""
+
+
+@attrs.frozen(kw_only=True)
+class Piece:
+    """A run of intervals without a gap."""
+
+    key: Key
+    unit_code: str | None
+    label: str
+    begin: int
+    """The minute at which the first interval begins."""
+    step: int
+    """Minutes of an interval."""
+    count: int
+    estimated: bytes
+    """A byte for each interval, 1 where it is marked so; empty where none is."""
+    flagged: bytes
+    """Likewise."""
+    content: Content
+    where: str
+
+    @property
+    def end(self) -> int:
+        """The minute behind the last interval."""
+        return self.begin + self.count * self.step
+
+
+@attrs.frozen
+class PieceReader:
+    """Reads the files of a directory.
+
+    Args:
+        file_format: of the files.
+        clock: that they were written by.
+        layout: of CSV files.
+        progress: told the bytes that were read.
+    """
+
+    _file_format: FileFormat
+    _clock: TimeType
+    _layout: CsvLayout | None
+    _progress: Progress
+
+    def read(self, path: Path) -> Iterator[Piece]:
+        """Give the pieces of a file.
+
+        Raises:
+            FormatError: it is gone, cannot be opened, or breaks a rule of its format.
+            DiskError: the operating system refuses to read.
+        """
+        if self._layout is None or self._file_format is FileFormat.MDEF:
+            yield from self._read_mdef(path)
+        else:
+            yield from self._read_csv(path, self._layout)
+
+    def _read_mdef(self, path: Path) -> Iterator[Piece]:
+        for meter in read_mdef(path, clock=self._clock):
+            records = 1
+            for channel in meter.channels:
+                records += 1 - -len(channel.slots) // _SLOTS
+                yield _mdef_piece(meter.recorder_id, channel, self._clock, path)
+            self._progress(records * _RECORD)
+
+    def _read_csv(self, path: Path, layout: CsvLayout) -> Iterator[Piece]:
+        runs: dict[Key, _Run] = {}
+        try:
+            size = os.stat(path).st_size  # noqa: PTH116 - its error is for the reader to tell
+        except (OSError, ValueError):
+            size = 0
+        for number, row in enumerate(read_csv_intervals(path, layout, clock=self._clock)):
+            if not number % _OFTEN:
+                self._progress(0)
+            key = Key(row.recorder_id, row.channel)
+            run = runs.get(key)
+            if run is None or not run.goes_on(row):
+                if run is not None:
+                    yield run.piece(key, path)
+                run = runs[key] = _Run(row)
+            run.add(row)
+        for key, run in runs.items():
+            yield run.piece(key, path)
+        self._progress(size)
+
+
+def _mdef_piece(recorder_id: str, channel: MdefChannel, clock: TimeType, path: Path) -> Piece:
+    estimated, flagged = _marks(channel)
+    return Piece(
+        key=Key(recorder_id, channel.number),
+        unit_code=channel.unit_code,
+        label=channel.label,
+        begin=minute_of(channel.begins(clock)),
+        step=HOUR // channel.per_hour,
+        count=channel.count,
+        estimated=estimated,
+        flagged=flagged,
+        content=lambda: _slots(channel),
+        where=f"{path}, {recorder_id} channel {channel.number}",
+    )
+
+
+def _marks(channel: MdefChannel) -> tuple[bytes, bytes]:
+    """Mark the estimated intervals and those that the file has no value for: by whole lanes of bytes, no loop."""
+    width, slots = channel.width, channel.slots
+    estimated = flagged = b""
+    if channel.has_channel_status:
+        estimated = _marked(slots[4::width], _IS_ESTIMATED)
+    if channel.has_interval_status:
+        flagged = _marked(slots[width - 2 :: width], _IS_MISSING)
+    fill = _FILL * (width // 2)
+    place = slots.find(fill)
+    if place >= 0:  # hardly ever
+        empty, none = bytearray(flagged or bytes(channel.count)), bytearray(estimated)
+        while place >= 0:
+            if not place % width:
+                empty[place // width] = 1
+                none[place // width : place // width + 1] = b"\0"[: len(none)]
+            place = slots.find(fill, place + 1)
+        estimated, flagged = _or_nothing(none), _or_nothing(empty)
+    return estimated, flagged
+
+
+def _marked(lane: bytes, table: bytes) -> bytes:
+    return _or_nothing(lane.translate(table)) if lane.count(0) < len(lane) else b""
+
+
+def _or_nothing(marks: bytes | bytearray) -> bytes:
+    return bytes(marks) if 1 in marks else b""
+
+
+def _slots(channel: MdefChannel) -> bytes:
+    """Give the slots with both status words, 0 where the channel has none."""
+    width, slots = channel.width, channel.slots
+    places = [0, 1, 2, 3]
+    places += [4, 5] if channel.has_channel_status else []
+    places += [6, 7] if channel.has_interval_status else []
+    if len(places) == _WHOLE:
+        return slots
+    packed = bytearray(_WHOLE * channel.count)
+    for source, place in enumerate(places):
+        packed[place::_WHOLE] = slots[source::width]
+    return bytes(packed)
+
+
+class _Run:
+    """Rows of a CSV file that follow each other without a gap."""
+
+    def __init__(self, first: CsvInterval) -> None:
+        self._first = first
+        self._length = first.end - first.start
+        self._end = first.start
+        self._slots = bytearray()
+        self._estimated = bytearray()
+        self._flagged = bytearray()
+
+    def goes_on(self, row: CsvInterval) -> bool:
+        same = row.start == self._end and row.end - row.start == self._length
+        return same and len(self._estimated) < _MOST_ROWS
+
+    def add(self, row: CsvInterval) -> None:
+        channel_status, interval_status = row.channel_status or 0, row.interval_status or 0
+        slot = _SLOT.pack(0.0 if row.value is None else row.value, channel_status, interval_status)
+        self._slots += slot if row.value is not None else _NO_VALUE + slot[len(_NO_VALUE) :]
+        self._estimated.append(bool(channel_status & _ESTIMATED))
+        self._flagged.append(row.value is None or bool(interval_status & _MISSING))
+        self._end = row.end
+
+    def piece(self, key: Key, path: Path) -> Piece:
+        slots = bytes(self._slots)
+        return Piece(
+            key=key,
+            unit_code=self._first.unit_code,
+            label="",
+            begin=minute_of(self._first.start),
+            step=self._length // dt.timedelta(minutes=1),
+            count=len(self._estimated),
+            estimated=_or_nothing(self._estimated),
+            flagged=_or_nothing(self._flagged),
+            content=lambda: slots,
+            where=f"{path}, line {self._first.line}",
+        )

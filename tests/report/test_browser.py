@@ -1,0 +1,226 @@
+"""The report in a browser: opened from a disk, at the width of a desk and of a phone, in light and in dark.
+
+One Chromium for all tests of the file, and one report for each size; both are skipped where there is no browser.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+import pytest
+import pytest_asyncio
+
+from aiomar.protocol import TimeType
+from aiomar.report import LoadProfile, ProfileDay, ProfileSlot, write_html
+from tests.support.covered import FIRST, made_up
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_MADE = dt.datetime(2026, 3, 21, 17, tzinfo=dt.UTC)
+_SIZES = {"desk": (1_280, 900), "phone": (390, 844)}
+_LEAST_CONTRAST = 4.5
+_SMALLEST_TEXT = 12
+
+_TEXTS = """() => {
+    const part = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => part(colour).slice(0, 3).map(value => value / 255)
+        .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, value, place) => sum + value * [0.2126, 0.7152, 0.0722][place], 0);
+    const ground = element => {
+        for (; element; element = element.parentElement) {
+            const colour = getComputedStyle(element).backgroundColor;
+            if (part(colour).length < 4 || part(colour)[3] === 1) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const found = new Map();
+    for (const element of document.body.querySelectorAll('*')) {
+        const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+        if (!own || !element.checkVisibility() || ['title', 'desc'].includes(element.localName)) continue;
+        const style = getComputedStyle(element);
+        const ink = element instanceof SVGElement ? style.fill : style.color;
+        const [one, other] = [light(ink), light(ground(element))].sort((a, b) => b - a);
+        const kind = [element, element.parentElement].map(one => `${one.localName} ${one.getAttribute('class') || ''}`);
+        found.set(kind, [(one + 0.05) / (other + 0.05), parseFloat(style.fontSize)]);
+    }
+    return Object.fromEntries(found);
+}"""
+"""Contrast against what is behind it, and size in pixels, of every kind of text that shows."""
+
+
+@attrs.frozen
+class _Reports:
+    few: Path
+    many: Path
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> _Reports:
+    """Write a report of five meters with all there is, and one of five thousand."""
+    directory = tmp_path_factory.mktemp("reports")
+    found = _Reports(directory / "few.html", directory / "many.html")
+    slots = tuple(ProfileSlot(time=dt.time(hour), mean=5, least=1, most=9, count=3) for hour in range(24))
+    days = tuple(ProfileDay(day=FIRST + dt.timedelta(days=place), total=120, whole=place != 5) for place in range(30))
+    profile = LoadProfile(
+        recorder_id="1001",
+        channel=1,
+        unit_code="01",
+        clock=TimeType.DST,
+        minutes=60,
+        weekdays=slots,
+        weekends=slots,
+        days=days,
+        used=720,
+        left_out=0,
+        unread=0,
+    )
+    write_html(found.few, made_up(5), profile=profile, made_at=_MADE)
+    write_html(found.many, made_up(5_000, trouble=0.001), made_at=_MADE)
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Give the browser of this machine."""
+    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"there is no browser here: none of {', '.join(_BROWSERS)}")
+    api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
+    async with api.async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program, args=list(_OPTIONS))
+        try:
+            yield started
+        finally:
+            await started.close()
+
+
+@attrs.define
+class _Shown:
+    page: Page
+    said: list[str] = attrs.field(factory=list)
+    asked: list[str] = attrs.field(factory=list)
+
+    async def opened(self, report: Path) -> None:
+        """Open a report, and note what the page says and asks for."""
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.said.append(f"failed: {request.url}"))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        await self.page.goto(report.as_uri())
+        # Every request was for the page itself, and nothing was said.
+        assert (self.asked, self.said) == ([report.as_uri()], [])
+
+
+async def _show(browser: Browser, report: Path, size: str, *, scheme: Literal["light", "dark"] = "light") -> Page:
+    width, height = _SIZES[size]
+    page = await browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    await _Shown(page).opened(report)
+    return page
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("name", ["few", "many"])
+async def test_the_page_never_scrolls_sideways(browser: Browser, reports: _Reports, name: str, size: str) -> None:
+    """Opened from a disk it asks for nothing, says nothing, and fits; what is wide scrolls in a box of its own."""
+    page = await _show(browser, getattr(reports, name), size)
+    try:
+        wide, fits = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert wide <= fits == _SIZES[size][0]
+        assert await page.locator("h1").is_visible()
+        assert await page.locator("ul.legend").first.is_visible()
+        map_ = page.locator(".map").first
+        label = map_.locator(".labels li").first
+        before = await label.bounding_box()
+        scrolled = await map_.evaluate("map => { map.scrollLeft = 200; return map.scrollLeft }")
+        after = await label.bounding_box()
+        assert before
+        assert after
+        # Labels stay where they are while the days go by.
+        assert before["x"] == after["x"] >= 0
+        assert scrolled > 0 or size == "desk"
+    finally:
+        await page.close()
+
+
+async def test_labels_stand_beside_their_rows(browser: Browser, reports: _Reports) -> None:
+    """Five meters of three channels have fifteen rows, and each label is as high up as its row."""
+    page = await _show(browser, reports.few, "desk")
+    try:
+        assert await page.locator("svg g.row").count() == 15
+        middles = "all => all.map(one => one.getBoundingClientRect()).map(box => box.y + box.height / 2)"
+        labels = await page.locator(".labels li").evaluate_all(middles)
+        rows = await page.locator("g.row > rect.full").evaluate_all(middles)
+        assert labels == pytest.approx(rows, abs=2)
+        assert await page.locator("svg text.change").all_text_contents() == ["23 h", "25 h"]
+    finally:
+        await page.close()
+
+
+async def test_bands_open_and_close(browser: Browser, reports: _Reports) -> None:
+    """Fifty bands of a hundred meters: three are open, and any opens and closes by its heading."""
+    page = await _show(browser, reports.many, "desk")
+    try:
+        assert await page.locator("#overview-t").count() == 1
+        assert await page.locator("details").count() == 50
+        assert await page.locator("g.row").count() == 50 + 5_000
+        assert await page.locator("details[open]").count() == 3
+        closed = page.locator("#band-9")
+        assert not await closed.locator(".map").is_visible()
+        await closed.locator("summary").click()
+        assert await closed.locator(".map").is_visible()
+        await closed.locator("summary").click()
+        assert not await closed.locator(".map").is_visible()
+        await page.locator(".labels a").nth(20).click()
+        assert page.url.endswith("#band-21")
+        assert await page.locator("#band-21").evaluate("band => band.getBoundingClientRect().y < innerHeight")
+    finally:
+        await page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", _SIZES)
+async def test_text_can_be_read(
+    browser: Browser, reports: _Reports, size: str, scheme: Literal["light", "dark"]
+) -> None:
+    """Every kind of text stands out from its ground by 4.5 to 1 and has 12 pixels, in light and in dark."""
+    page = await _show(browser, reports.few, size, scheme=scheme)
+    try:
+        texts: dict[str, list[float]] = await page.evaluate(_TEXTS)
+        assert len(texts) > 20
+        assert {kind: contrast for kind, (contrast, _) in texts.items() if contrast < _LEAST_CONTRAST} == {}
+        assert {kind: pixels for kind, (_, pixels) in texts.items() if pixels < _SMALLEST_TEXT} == {}
+        ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    finally:
+        await page.close()
+
+
+async def test_states_differ_without_colour(browser: Browser, reports: _Reports) -> None:
+    """A picture of each sample of the legend, in grey, is unlike that of any other."""
+    page = await _show(browser, reports.few, "desk")
+    try:
+        await page.locator("html").evaluate("html => { html.style.filter = 'grayscale(1)' }")
+        samples = page.locator("ul.legend li svg:has(rect)")
+        pictures = [await samples.nth(place).screenshot() for place in range(await samples.count())]
+        assert len(pictures) == len(set(pictures)) == 9
+    finally:
+        await page.close()
