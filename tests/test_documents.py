@@ -16,7 +16,7 @@ PAGES = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
 ]
 COMMANDS = [
-    "python3 -m venv .venv && .venv/bin/pip install -e '.[cli,testing]' && .venv/bin/aiomar demo",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[arrow,cli,testing]' && .venv/bin/aiomar demo",
     "python3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s tests",
 ]
 

@@ -82,7 +82,7 @@ async def _export(out: Output, data: DataDirectory, target: Path, layout: CsvLay
     summary = await in_thread(out, tally, write)
     out.record({"event": "exported", **fields(summary), "clock": clock.value, "format": file_format.value})
     out.summary |= fields(summary) | {"clock": clock.value, "format": file_format.value}
-    made = "" if target.suffix == ".parquet" else f" in {count(summary.files, 'file')}"
+    made = "" if target.name.endswith(".parquet") else f" in {count(summary.files, 'file')}"
     out.say(
         f"{count(summary.rows, 'interval')} of {count(summary.sources, f'{file_format.name} file')}, read by the "
         f"{clock.value} clock, written to {target}: {decimal(summary.bytes)}{made}"

@@ -5,7 +5,6 @@ Ids come from files and from servers: whatever is not printable ASCII is escaped
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -150,12 +149,10 @@ def _in_words(hole: _Hole, clock: TimeType) -> str:
     each = " each" if len(hole.channels) > 1 else ""
     # The reason in full stands with the problems.
     reason = f", {gap.reason.partition(':')[0]}" if gap.reason else ""
-    span = f"{_local(gap.start, clock)} to {_local(gap.end, clock)}"
+    start, end = (instant.astimezone(zone(clock)) for instant in (gap.start, gap.end))
+    until = end if start.utcoffset() != end.utcoffset() else end.replace(tzinfo=None)
+    span = f"{start.isoformat(' ', 'minutes')} to {until.isoformat(' ', 'minutes')}"
     return f"{printable(hole.recorder_id)}{channels}  {span}  {gap.intervals:,}{each}{reason}"
-
-
-def _local(instant: dt.datetime, clock: TimeType) -> str:
-    return f"{instant.astimezone(zone(clock)).isoformat(' ', 'minutes')}"
 
 
 def problems(coverage: Coverage, *, everything: bool) -> Iterator[str]:

@@ -112,7 +112,11 @@ def _numbered(length: dt.timedelta, cell: str) -> dt.timedelta:
 def _timed(length: dt.timedelta, time_format: str, cell: str) -> dt.timedelta:
     """Give how long after midnight a clock shows a time."""
     # The other name of midnight, where the format counts hours that far.
-    if "%H" in time_format and cell.strip() == dt.time().strftime(time_format.replace("%H", "24")):
+    if (
+        "%H" in time_format
+        and len(cell) <= LONGEST_CELL
+        and cell.strip() == dt.time().strftime(time_format.replace("%H", "24"))
+    ):
         return _DAY
     time = _parsed(cell, time_format, "time")
     offset = dt.timedelta(hours=time.hour, minutes=time.minute, seconds=time.second)

@@ -128,7 +128,7 @@ def _band_row(band: Band, grid: Days) -> Row:
 
 
 def _band_runs(band: Band, grid: Days) -> Iterator[Run]:
-    """Add up a band day by day when its row is drawn; only days with a mark become cells."""
+    """Add up a band day by day; only days with a mark become cells."""
     by_day: dict[int, list[DayCoverage]] = {}
     due = [0] * grid.count
     count = 0
@@ -138,7 +138,7 @@ def _band_runs(band: Band, grid: Days) -> Iterator[Run]:
             by_day.setdefault(index, []).append(day)
         due = grid.added(due, series.first_day, series.expected)
     cells = (_band_cell(index, due[index], marked, count) for index, marked in sorted(by_day.items()))
-    return joined(cells, grid)
+    yield from joined(cells, grid)  # a generator: one band is held at a time
 
 
 def _band_cell(index: int, due: int, marked: Sequence[DayCoverage], count: int) -> Cell:

@@ -9,7 +9,7 @@ from aiomar._types import PathLike
 from aiomar.errors import DestinationError
 from aiomar.formats._target import written
 
-_GATHERED = 1 << 18
+_GATHERED = 1 << 16
 """Characters that are written at once."""
 
 

@@ -59,8 +59,8 @@ def meters(coverage: Coverage) -> Iterator[tuple[str, list[Series]]]:
 
 
 def unit(code: str | None) -> str:
-    """Name a unit; a code that nobody explained stays as it stands."""
-    return UNITS.get(code, f"unit {code}") if code else ""
+    """Name a unit; a code that nobody explained, or the word of a CSV file, stays as it stands."""
+    return UNITS.get(code, f"unit {code}" if code.isdigit() else code) if code else ""
 
 
 def channel_words(series: Series) -> str:
@@ -147,12 +147,12 @@ def joined(cells: Iterable[Cell], grid: Days) -> Iterator[Run]:
 
 def _series_runs(series: Series, grid: Days) -> Iterator[Run]:
     cells = sorted(marks(series, grid).items())
-    return joined((Cell(index, day.state.value, WORDS[day.state], day) for index, day in cells), grid)
+    yield from joined((Cell(index, day.state.value, WORDS[day.state], day) for index, day in cells), grid)
 
 
 def _meter_runs(channels: Sequence[Series], grid: Days) -> Iterator[Run]:
-    """Find the marks when the row is drawn, so that those of one meter are held at a time."""
-    return joined(_meter_cells(channels, [marks(series, grid) for series in channels]), grid)
+    # A generator: marks are found when the row is drawn, so that those of one meter are held at a time.
+    yield from joined(_meter_cells(channels, [marks(series, grid) for series in channels]), grid)
 
 
 def _meter_cells(channels: Sequence[Series], every: Sequence[Marks]) -> Iterator[Cell]:

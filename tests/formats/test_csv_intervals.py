@@ -266,6 +266,7 @@ _LEAST: dict[str, Any] = {"meter": 1, "date": 2, "time": 3, "value": 4, "minutes
         ({"time_format": "%H%M"}, "2026-01-15", "115", "time is not written"),
         ({"time_format": "%I:%M %p"}, "2026-01-15", "24:00 AM", "time is not written"),
         ({}, " " * 99 + "2026-01-15", "00:15", "date is not written"),
+        ({}, "2026-01-15", " " * 99 + "24:00", "time is not written"),
     ],
 )
 def test_dates_and_times_that_are_none(changes: dict[str, Any], date: str, time: str, words: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from aiomar import FormatError
@@ -84,6 +85,18 @@ def test_csv_needs_a_layout(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"layout"):
         write_parquet(tmp_path, tmp_path / "x.parquet", clock=TimeType.PST)
     assert not (tmp_path / "x.parquet").exists()
+
+
+def test_a_file_without_a_row_is_a_table_without_a_row(tmp_path: Path) -> None:
+    """With its columns, in every form."""
+    path = written(tmp_path / "a.csv", "M1", 0)
+    table = intervals(path, clock=TimeType.PST, layout=LAYOUT)
+    assert (table.num_rows, len(table.schema)) == (0, 9)
+    assert interval_batches(path, clock=TimeType.PST, layout=LAYOUT).read_all().equals(table)
+    for name in ("x.parquet", "set"):
+        assert write_parquet(path, tmp_path / name, clock=TimeType.PST, layout=LAYOUT).rows == 0
+    assert pq.read_schema(tmp_path / "x.parquet").equals(table.schema, check_metadata=True)
+    assert list((tmp_path / "set").iterdir()) == []
 
 
 def test_what_is_wrong_names_the_line(tmp_path: Path) -> None:

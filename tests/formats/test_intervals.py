@@ -114,10 +114,10 @@ def test_every_cell_is_what_a_loop_over_the_bytes_reads(tmp_path: Path, per_hour
 
 @given(
     forms=st.lists(
-        st.tuples(st.sampled_from(FLAGS), st.integers(1, 3), st.sampled_from([1, 4, 12])), min_size=1, max_size=12
+        st.tuples(st.sampled_from(FLAGS), st.integers(1, 2), st.sampled_from([1, 4])), min_size=1, max_size=9
     )
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_sequence_of_channels(
     tmp_path_factory: pytest.TempPathFactory, forms: list[tuple[bytes, int, int]]
 ) -> None:
@@ -214,13 +214,13 @@ def test_the_wrong_clock_is_an_error(tmp_path: Path, clock: TimeType, count: int
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of 1,500 small files, and one large one in the middle."""
+    """A directory of 800 small files, and one large one in the middle."""
     directory = tmp_path_factory.mktemp("many")
-    for number in range(1_500):
+    for number in range(800):
         channel = Channel(unit=b"%02d" % (number % 7), slots=day(96, number))
         saved(directory / f"{number:04}.dat", meter(b"M%d" % number, channel))
     year = Channel(start=b"202501010001", stop=b"202612312400", slots=day(2 * 35_040))
-    saved(directory / "0700a.dat", meter(b"YEARS", year))
+    saved(directory / "0400a.dat", meter(b"YEARS", year))
     return directory
 
 
@@ -229,7 +229,7 @@ def test_small_channels_share_batches(many: Path) -> None:
     batches = list(interval_batches(many, clock=TimeType.PST))
     assert all(ENOUGH <= len(batch) < 2 * ENOUGH + 2 * 35_040 for batch in batches[:-1])
     table = intervals(many, clock=TimeType.PST)
-    assert table.num_rows == 1_500 * 96 + 2 * 35_040
+    assert table.num_rows == 800 * 96 + 2 * 35_040
     together = pa.Table.from_batches(batches)
     assert together.unify_dictionaries().equals(table)
     together.validate(full=True)
@@ -238,11 +238,12 @@ def test_small_channels_share_batches(many: Path) -> None:
 def test_what_a_number_of_a_dictionary_means_stays(many: Path) -> None:
     """Every dictionary of a reader begins with the one before it; those of a table are one."""
     batches = list(interval_batches(many, clock=TimeType.PST))
-    assert len(batches) > 2
+    assert len(batches) > 1
+    table = intervals(many, clock=TimeType.PST)
     for name in ("recorder_id", "unit_code", "file"):
         words = [batch[name].dictionary.to_pylist() for batch in batches]
         assert all(more[: len(less)] == less for less, more in itertools.pairwise(words))
-        chunks = intervals(many, clock=TimeType.PST)[name].chunks
+        chunks = table[name].chunks
         assert all(chunk.dictionary.equals(chunks[0].dictionary) for chunk in chunks)
 
 
@@ -250,7 +251,7 @@ def test_a_table_can_be_grouped_sorted_and_joined(many: Path) -> None:
     """What pyarrow does only with one dictionary."""
     table = intervals(many, clock=TimeType.PST)
     grouped = table.group_by(["recorder_id", "unit_code", "file"]).aggregate([("value", "sum")])
-    assert grouped.num_rows == 1_501
+    assert grouped.num_rows == 801
     assert math.isclose(sum(grouped["value_sum"].to_pylist()), sum(table["value"].to_pylist()))
     assert table.sort_by([("start", "descending")])["recorder_id"][0].as_py() == "YEARS"
     assert table.combine_chunks().equals(table)
