@@ -131,7 +131,9 @@ def _check(target: Path, *, directory: bool, overwrite: bool, ours: Callable[[st
     except FileNotFoundError:
         return
     if stat.S_ISLNK(mode):
-        raise DestinationError(f"{target} is a symbolic link, which is never followed: remove it or name another target")
+        raise DestinationError(
+            f"{target} is a symbolic link, which is never followed: remove it or name another target"
+        )
     if not overwrite:
         raise DestinationError(f"{target} exists: name another target, or say that it may be overwritten")
     if not (stat.S_ISDIR(mode) if directory else stat.S_ISREG(mode)):

@@ -32,6 +32,8 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
 _NAIVE = "struct loop"
 _MILLION = 1_000_000
 _MB = 1 << 20
+_SMALL, _LARGE = 16, 64
+"""Megabytes of a file; where headers take most of the time less will do."""
 _WORDS = (
     "Million intervals a second, and in brackets how many times the loop of the same file; medians of {rounds} rounds. "
     "The *struct loop* unpacks slot by slot into lists, without a single check. *read* and *copy* are the bytes of the "
@@ -75,7 +77,7 @@ def speeds(shapes: Sequence[Shape], folder: Path, rounds: int) -> str:
     """
     rows = []
     for shape in shapes:
-        file = make(shape, folder)
+        file = make(shape, folder, (_SMALL if shape.intervals < 1_000 else _LARGE) * _MB)
         found: dict[str, list[float]] = {step: [] for step in STEPS}
         for _ in range(rounds):
             for step in random.sample(list(STEPS), len(STEPS)):

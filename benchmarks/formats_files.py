@@ -14,7 +14,6 @@ _RECORD: Final = 216
 _SLOTS: Final = 192
 _FLAGS: Final = {8: b"YY", 6: b"NY", 4: b"NN"}
 _DAY: Final = 96
-_MB = 1 << 20
 
 
 @attrs.frozen
@@ -28,7 +27,7 @@ class Shape:
 SHAPES: Final = tuple(Shape(intervals, width) for intervals in (96, 2_976, 35_040) for width in (8, 4))
 
 
-def make(shape: Shape, folder: Path, size: int = 64 * _MB) -> Path:
+def make(shape: Shape, folder: Path, size: int) -> Path:
     """Write a file of a shape.
 
     Args:

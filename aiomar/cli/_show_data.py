@@ -38,7 +38,9 @@ async def look_inside(
     """
     data = await asyncio.to_thread(find_data, directory, file_format=FileFormat.MDEF)
     coverage = await asyncio.to_thread(_report, data, results / HTML, records)
-    out.line(f"   {coverage.found:,} of {coverage.expected:,} intervals are there, {coverage.duplicates:,} of them twice")
+    out.line(
+        f"   {coverage.found:,} of {coverage.expected:,} intervals are there, {coverage.duplicates:,} of them twice"
+    )
     out.line(f"   report   {results / HTML}")
     series, due = meters * _CHANNELS, days * 96 - 4
     checks = [

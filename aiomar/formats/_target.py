@@ -15,6 +15,7 @@ from aiomar.errors import DiskError, UsageError
 
 Write = Callable[[bytes], None]
 
+
 @contextmanager
 def written(target: PathLike | BinaryIO) -> Iterator[Write]:
     """Open a target; give the function that writes the next piece.

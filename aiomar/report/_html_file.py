@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
+from pathlib import Path
 
+from aiomar._beside import new_file
 from aiomar._types import PathLike
-from aiomar.errors import DestinationError
-from aiomar.formats._target import written
 
 _GATHERED = 1 << 16
 """Characters that are written at once."""
@@ -25,9 +24,7 @@ def write_whole(target: PathLike, pieces: Iterable[str], *, overwrite: bool) -> 
         DestinationError: the path cannot be written, or there is something already.
         DiskError: the disk is full or broken.
     """
-    if not overwrite and os.path.lexists(target):
-        raise DestinationError(f"{os.fspath(target)} exists already: give another name, or let it be overwritten")
-    with written(target) as write:
+    with new_file(Path(target), overwrite=overwrite) as write:
         held: list[str] = []
         size = 0
         for piece in pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby, pairwise
 
 import attrs
@@ -17,7 +18,9 @@ _WIDTH, _HEIGHT = 360, 230
 """Of a panel, in units that are pixels on a phone."""
 _BROAD, _LOW = 1_180, 180
 """Of the sums of days, which have a box of their own to scroll in."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 20, 26, 24
+_RIGHT, _TOP, _BOTTOM = 20, 26, 24
+_LETTER = 8
+"""Width of a digit, at most."""
 _HOURS = 24
 _MINUTES_A_DAY = 1_440
 _ROOM = 7
@@ -41,13 +44,22 @@ class _Frame:
     most: float
     step: float
 
+    @cached_property
+    def left(self) -> int:
+        """Where the plot begins, beside the longest number of its scale."""
+        return _LETTER * (1 + max(len(_short(value)) for value in self.ticks()))
+
+    def ticks(self) -> Iterator[float]:
+        """Give the values of the scale."""
+        return (self.least + place * self.step for place in range(round((self.most - self.least) / self.step) + 1))
+
     def y(self, value: float) -> float:
         """Say how far down a value is."""
         return round(self.height - _BOTTOM - (value - self.least) / (self.most - self.least) * self.inner, 1)
 
     def x(self, part: float) -> float:
         """Say how far to the right a part of the whole width is."""
-        return round(_LEFT + part * (self.width - _LEFT - _RIGHT), 1)
+        return round(self.left + part * (self.width - self.left - _RIGHT), 1)
 
     @property
     def inner(self) -> int:
@@ -56,12 +68,12 @@ class _Frame:
     def scale(self, words: str) -> Iterator[str]:
         """Draw the scale at the left, with its unit on top."""
         yield f'<text x="2" y="14">{text(words)}</text>'
-        for place in range(round((self.most - self.least) / self.step) + 1):
-            value = self.least + place * self.step
+        left = self.left
+        for value in self.ticks():
             y = self.y(value)
-            yield f'<path class="grid" d="M{_LEFT} {y}H{self.width - _RIGHT}"/>'
-            yield f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{_short(value)}</text>'
-        yield f'<path class="axis" d="M{_LEFT} {self.y(self.least)}H{self.width - _RIGHT}"/>'
+            yield f'<path class="grid" d="M{left} {y}H{self.width - _RIGHT}"/>'
+            yield f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{_short(value)}</text>'
+        yield f'<path class="axis" d="M{left} {self.y(self.least)}H{self.width - _RIGHT}"/>'
 
 
 def draw_profile(profile: LoadProfile) -> Iterator[str]:

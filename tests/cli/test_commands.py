@@ -17,6 +17,19 @@ from tests.cli.conftest import Place, Result
 
 Run = Callable[..., Result]
 
+COMMANDS = (
+    "check",
+    "demo",
+    "download",
+    "export",
+    "inspect",
+    "report",
+    "simulate",
+    "submissions",
+    "upload",
+    "verify",
+)
+
 RANGE = ("--from", "2026-03-01", "--to", "2026-03-02", "--format", "csv", "--time", "pst", "--into", "data")
 
 
@@ -332,7 +345,7 @@ def test_upload_that_fails(aiomar: Run, place: Place, faults: list[Fault], code:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("simulate",), ("check",), ("download",), ("upload",), ("verify",)])
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
 def test_help(aiomar: Run, command: tuple[str, ...]) -> None:
     """Every command explains itself."""
     result = aiomar(*command, "--help")
@@ -379,9 +392,13 @@ def test_the_demo(aiomar: Run) -> None:
     assert "WRONG" not in result.out
     assert "a session ends" in result.out
     assert "the session has ended: logging in again" in result.err
-    tables = [line for line in result.out.splitlines() if not line.startswith(("   ", "The files are in"))]
+    tables = [
+        line for line in result.out.splitlines() if not line.startswith(("   ", "Open file:", "The files are in"))
+    ]
     assert max(map(len, tables)) <= 80
-    assert len([path for path in Path("kept").iterdir() if path.is_file()]) == 123
+    assert len([path for path in Path("kept").iterdir() if path.is_file()]) == 125
+    assert "517,680 of 517,680 intervals are there" in result.out
+    assert Path("kept", "report.html").resolve().as_uri() in result.out
     assert len(list(Path("kept", "killed").glob("*.dat"))) == 61
     assert sorted(path.name for path in Path("kept").iterdir() if path.is_dir()) == [".aiomar", "killed", "records"]
 

@@ -436,7 +436,7 @@ def test_any_value_can_be_drawn(target: Path, value: float) -> None:
 def test_nothing_is_replaced_unasked(target: Path) -> None:
     """A file that is there stays when it may not be replaced, and when making the new one fails on the way."""
     target.write_text("old")
-    with pytest.raises(DestinationError, match="exists already"):
+    with pytest.raises(DestinationError, match="exists"):
         write_html(target, made_up(1, days=2), made_at=MADE, overwrite=False)
 
     def broken() -> Iterator[SubmissionRecord]:
