@@ -7,6 +7,7 @@ their own, which is made for a hundred thousand files.  Everything here blocks.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -16,13 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from aiomar.errors import DestinationError, DiskError
 
 _PART, _OLD = ".part", ".old"
-_STEM = 50
-"""Characters of a name that the temporary one keeps: in UTF-8, with the rest, within 255 bytes."""
+_LONG = 200
+"""Bytes of a name that leave no room for what a temporary one adds; a digest takes the place of such a name."""
 _HOUR = 3600
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _ELSEWHERE = {
     errno.EACCES: "its rights do not allow it",
     errno.EEXIST: "it exists",
@@ -51,7 +54,7 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[Callable[[bytes], Non
     """
     with beside(target, overwrite=overwrite) as part:
         with failing(target):
-            file = part.open("xb")
+            file = create(part)
 
         def write(piece: bytes) -> None:
             with failing(target):
@@ -88,9 +91,9 @@ def beside(
     with failing(target):
         _check(target, directory=directory, overwrite=overwrite, ours=ours)
         _sweep(target)
-        part = target.with_name(f".{target.name[:_STEM]}.{secrets.token_hex(6)}{_PART}")
+        part = target.with_name(f".{_stem(target)}.{secrets.token_hex(6)}{_PART}")
         if directory:
-            part.mkdir()
+            part.mkdir(0o700)
     try:
         yield part
         with failing(target):
@@ -98,6 +101,15 @@ def beside(
     except BaseException:
         _remove(part)
         raise
+
+
+def create(path: Path) -> BinaryIO:
+    """Open a new file to write to, for its owner alone, as meter data are nobody else's.
+
+    Raises:
+        OSError: there can be no such file, or there is one.
+    """
+    return os.fdopen(os.open(path, _NEW, 0o600), "wb")
 
 
 @contextmanager
@@ -119,8 +131,6 @@ def failing(target: Path) -> Iterator[None]:
         raise DiskError(
             f"{target} could not be written ({name}): make room or mend the disk, then try again", errno=error.errno
         ) from error
-    except ValueError as error:  # a NUL in the path, or a character that no name can have
-        raise DestinationError(f"{str(target)!a:.200} is no path: name another target") from error
 
 
 def _check(target: Path, *, directory: bool, overwrite: bool, ours: Callable[[str], object] | None) -> None:
@@ -130,6 +140,8 @@ def _check(target: Path, *, directory: bool, overwrite: bool, ours: Callable[[st
         mode = target.lstat().st_mode
     except FileNotFoundError:
         return
+    except ValueError as error:  # a NUL in the path, or a character that no name can have
+        raise DestinationError(f"{str(target)!a:.200} is no path: name another target") from error
     if stat.S_ISLNK(mode):
         raise DestinationError(
             f"{target} is a symbolic link, which is never followed: remove it or name another target"
@@ -153,8 +165,13 @@ def _sweep(target: Path) -> None:
                 _remove(path)
 
 
+def _stem(target: Path) -> str:
+    name = os.fsencode(target.name)
+    return target.name if len(name) <= _LONG else hashlib.sha256(name).hexdigest()[:32]
+
+
 def _siblings(target: Path, ending: str) -> list[Path]:
-    ours = re.compile(rf"\.{re.escape(target.name[:_STEM])}\.[0-9a-f]{{12}}{re.escape(ending)}")
+    ours = re.compile(rf"\.{re.escape(_stem(target))}\.[0-9a-f]{{12}}{re.escape(ending)}")
     return [path for path in target.parent.iterdir() if ours.fullmatch(path.name)]
 
 

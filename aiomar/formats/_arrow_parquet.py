@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aiomar._beside import beside, failing
+from aiomar._beside import beside, create, failing
 from aiomar.formats._arrow import Batches
 from aiomar.formats._arrow_columns import compacted
 from aiomar.formats._arrow_source import DataFile
@@ -88,10 +88,16 @@ class ParquetOutput:
             if len(self._shelves) == _MOST_OPEN:
                 self._close(next(iter(self._shelves)))
             with failing(self._target):
-                path = part / month / f"part-{self._closed.get(month, 0)}.parquet" if month else part
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._shelves[month] = _Shelf(path, batches)
+                self._shelves[month] = _Shelf(self._place(part, month) if month else part, batches)
         return self._shelves[month]
+
+    def _place(self, part: Path, month: str) -> Path:
+        """Name the next file of a month, making its directories."""
+        folder = part
+        for name in month.split("/"):
+            folder /= name
+            folder.mkdir(0o700, exist_ok=True)
+        return folder / f"part-{self._closed.get(month, 0)}.parquet"
 
     def _put(self, part: Path, month: str, rows: pa.RecordBatch, batches: Batches) -> None:
         shelf = self._shelf(part, month, batches)
@@ -121,7 +127,7 @@ class _Shelf:
         """How many wait."""
         self._waiting: list[pa.RecordBatch] = []
         self._batches = batches
-        self._file: BinaryIO = path.open("xb")
+        self._file: BinaryIO = create(path)
         self._writer = pq.ParquetWriter(
             self._file,
             batches.schema,
