@@ -176,10 +176,16 @@ def _siblings(target: Path, ending: str) -> list[Path]:
 
 
 def _publish(part: Path, target: Path, *, directory: bool) -> None:
+    old = part.with_suffix(_OLD)
     if directory and target.is_dir():
         # No call that every system has puts one full directory in the place of another.
-        target.rename(part.with_suffix(_OLD))
-    part.replace(target)
+        target.rename(old)
+    try:
+        part.replace(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
     for path in _siblings(target, _OLD):
         _remove(path)
 

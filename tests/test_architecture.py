@@ -77,7 +77,7 @@ DOORS = {
         "aiomar/_database.py",
         "aiomar/submissions/_ledger_file.py",
         "aiomar/submissions/_ledger_reading.py",
-        "aiomar/transfer/_catalogue.py",
+        "aiomar/transfer/_catalogue_connection.py",
         "aiomar/transfer/_catalogue_file.py",
         "aiomar/transfer/_plan.py",  # which selections were met before
     ),

@@ -6,28 +6,18 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import attrs
 
 from aiomar import FormatError, TimeType
 from aiomar.cli._tap import tapped
 from aiomar.formats import Finding, MdefChannel, MdefMeter, check_mdef, read_mdef, read_mdef_trailer
+from aiomar.formats._layout import ESTIMATED, FILL_WORD, MISSING, RECORD, UNITS
 
 MOST_CHANNELS = 10_000
 """Channels that are kept with everything; further ones are only counted, so that memory has a bound."""
-_RECORD = 216
-"""Bytes."""
-_UNITS: Final = {"01": "kWh", "03": "kvarh"}
-"""Unit codes whose meaning is known."""
-_ESTIMATED = 1 << 3
-"""Bit 4 of the channel status (inferred)."""
-_MISSING = 1 << 6
-"""Bit 7 of the interval status (inferred)."""
-_FILL = 0x7FFF
-"""A status word of a slot that nobody wrote."""
-_FILLED = 0x7FFF7FFF
-"""The value of such a slot, as a number of 32 bits."""
+_FILLED = FILL_WORD << 16 | FILL_WORD
+"""The value of a slot that nobody wrote, as a number of 32 bits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +118,7 @@ def look_into_mdef(path: Path, size: int, *, clock: TimeType | None, progress: C
         filled=totals["filled"],
         status_words=totals["with status words"] > 0,
         clocks=tuple(each for each in TimeType if each in found.clocks),
-        records=size // _RECORD,
+        records=size // RECORD,
         created_stamp=_created(path),
         findings=findings,
         error=error,
@@ -170,7 +160,7 @@ def _channel(channel: MdefChannel) -> ChannelFacts:
     return ChannelFacts(
         number=channel.number,
         unit_code=channel.unit_code,
-        unit=_UNITS.get(channel.unit_code),
+        unit=UNITS.get(channel.unit_code),
         label=channel.label,
         start_stamp=channel.start_stamp,
         stop_stamp=channel.stop_stamp,
@@ -178,8 +168,8 @@ def _channel(channel: MdefChannel) -> ChannelFacts:
         intervals=channel.count,
         channel_status=channel.has_channel_status,
         interval_status=channel.has_interval_status,
-        estimated=_flagged(channel.channel_statuses(), _ESTIMATED),
-        missing=_flagged(channel.interval_statuses(), _MISSING),
+        estimated=_flagged(channel.channel_statuses(), ESTIMATED),
+        missing=_flagged(channel.interval_statuses(), MISSING),
         filled=array("I", channel.values().tobytes()).count(_FILLED),
     )
 
@@ -188,4 +178,4 @@ def _flagged(words: array[int] | None, bit: int) -> int | None:
     """Count the words that have a bit set; those of fill have all, and mean nothing."""
     if words is None:
         return None
-    return sum(number for word, number in Counter(words).items() if word & bit and word != _FILL)
+    return sum(number for word, number in Counter(words).items() if word & bit and word != FILL_WORD)

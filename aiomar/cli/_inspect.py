@@ -43,6 +43,7 @@ def inspect(
     """
 
     def prepare(out: Output) -> Work:
+        out.when_interrupted = "run the same command again"
         if layout is not None and time is None:
             raise ConfigError("no file says by which clock it was written: with --layout give --time pst or --time dst")
         return _inspect(out, files, time, None if layout is None else CsvLayout.from_toml(layout))

@@ -9,28 +9,22 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from rich import box
-from rich.console import Console, JustifyMethod
 from rich.filesize import decimal
-from rich.table import Table
 
 from aiomar import TimeType
 from aiomar.cli._contents import STRANGE, FileFacts
 from aiomar.cli._contents_csv import CsvFacts, LayoutFacts, SeriesFacts
 from aiomar.cli._contents_mdef import ChannelFacts, MdefFacts
 from aiomar.cli._output import count
-from aiomar.cli._upload import drawn
+from aiomar.cli._tables import MOST_ROWS, Column, cut, drawn, line_width, more
 from aiomar.formats import Finding, Kind, zone
 from aiomar.protocol import printable
 
-_MOST_ROWS = 20
-"""Rows of a table that are shown."""
 _MOST_FINDINGS = 10
 _MOST_COLUMNS = 20
 """Names of a header that are shown."""
 _INDENT = "  "
-_WIDE = 400
-"""Characters a line where there is no terminal: nothing is shortened or wrapped."""
+_MORE = "--verbose shows them"
 _NAMES: Final = {
     Kind.MDEF: "MDEF",
     Kind.CSV: "CSV",
@@ -38,9 +32,6 @@ _NAMES: Final = {
     Kind.EMPTY: "empty",
     Kind.UNKNOWN: "unknown kind",
 }
-_STATUS_WORDS: Final = {(True, True): "both", (True, False): "channel", (False, True): "interval", (False, False): "-"}
-"""Whether there is a channel status and an interval status → what to say of it."""
-
 _NUMBERS: Final = frozenset({"ch", "min", "count", "empty", "est", "miss", "fill"})
 """Columns of numbers."""
 _FOLDED: Final = frozenset({"meter", "unit", "label"})
@@ -56,16 +47,11 @@ def in_lines(facts: FileFacts, *, everything: bool) -> Iterator[str]:
         facts: what is known of it.
         everything: whether long tables and lists are given whole.
     """
-    width = _width()
+    width = line_width()
     yield f"{facts.path}: {_NAMES[facts.kind]}, {decimal(facts.size)}"
     for line in _lines(facts, everything=everything):
         words = f"{_INDENT}{line}"
         yield from [words] if len(words) <= width else textwrap.wrap(words, width, subsequent_indent=_INDENT * 2)
-
-
-def _width() -> int:
-    console = Console()
-    return console.width if console.is_terminal else _WIDE
 
 
 def _lines(facts: FileFacts, *, everything: bool) -> Iterator[str]:
@@ -147,11 +133,11 @@ def _number(number: int | None) -> str:
 
 
 def _findings(findings: Sequence[Finding], *, everything: bool) -> Iterator[str]:
-    shown = findings if everything else findings[:_MOST_FINDINGS]
+    shown, rest = cut(findings, None if everything else _MOST_FINDINGS)
     for finding in shown:
         yield f"{finding.severity}: {finding}"
     stopped = "; there the check stopped" if findings and findings[-1].gate == "too_many" else ""
-    yield from (f"{words}{stopped}" for words in _left_out(len(findings) - len(shown), "finding"))
+    yield from (f"{words}{stopped}" for words in more(rest, "finding", _MORE))
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -212,19 +198,7 @@ def _table(titles: Iterable[str], rows: Sequence[tuple[str, ...]], number: int, 
     """Give a table line by line; of a long one its first rows, and how many more channels there are."""
     if not rows:
         return
-    shown = rows if everything else rows[:_MOST_ROWS]
-    # Without bold titles: lines may go through a live display, which counts every character.
-    console = Console(force_terminal=False, highlight=False, markup=False, width=_width() - len(_INDENT))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in titles:
-        justify: JustifyMethod = "right" if title in _NUMBERS else "left"
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in _FOLDED)
-    for row in shown:
-        table.add_row(*row)
-    yield from drawn(console, table).splitlines()
-    yield from _left_out(number - len(shown), "channel")
-
-
-def _left_out(number: int, thing: str) -> Iterator[str]:
-    if number:
-        yield f"and {count(number, f'more {thing}')}"
+    shown, _ = cut(rows, None if everything else MOST_ROWS)
+    columns = [Column(title, right=title in _NUMBERS, folds=title in _FOLDED) for title in titles]
+    yield from drawn(columns, shown, width=line_width() - len(_INDENT)).splitlines()
+    yield from more(number - len(shown), "channel", "only counted" if everything else _MORE)

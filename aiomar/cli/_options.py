@@ -12,7 +12,7 @@ import attrs
 from cyclopts import Group as OptionGroup
 from cyclopts import Parameter
 
-from aiomar import ConfigError, Group, LimitError, Meter, Selection
+from aiomar import ConfigError, FileFormat, Group, LimitError, Meter, Selection, TimeType
 
 _DAYS_AGO = re.compile(r"-([0-9]{1,9})d", re.ASCII)
 _AGE = re.compile(r"(0|[1-9][0-9]{0,5})([hd])", re.ASCII)
@@ -62,6 +62,22 @@ class Connection:
     state_dir: Annotated[Path | None, DIRECTORY] = None
 
 
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Reading:
+    """How the data files of a directory are read.
+
+    Attributes:
+        time: The clock that the files were written by, pst or dst; without it that of the catalogue.
+        format: Which files to take, csv or mdef, where there are both.
+        layout: What the columns of CSV files mean, as TOML.
+    """
+
+    time: TimeType | None = None
+    format: FileFormat | None = None
+    layout: Annotated[Path | None, FILE] = None
+
+
 @Parameter(name="*", group=OptionGroup("Output", sort_key=20))
 @attrs.frozen(kw_only=True)
 class Display:
@@ -80,6 +96,8 @@ class Display:
 
 NOWHERE = Connection()
 """No option of the connection is given."""
+AS_FOUND = Reading()
+"""Nothing is said about the files."""
 PLAIN = Display()
 """No option of the display is given."""
 

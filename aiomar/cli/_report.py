@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
@@ -13,27 +12,20 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
-from aiomar import (
-    ConfigError,
-    DestinationError,
-    DiskError,
-    FileFormat,
-    SubmissionRecord,
-    Submissions,
-    TimeType,
-    UsageError,
-)
+from aiomar import ConfigError, DestinationError, DiskError, SubmissionRecord, Submissions
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields
-from aiomar.cli._options import FILE, ID, NOWHERE, PLAIN, Connection, Display
+from aiomar.cli._options import AS_FOUND, FILE, ID, NOWHERE, PLAIN, Connection, Display, Reading
 from aiomar.cli._output import Output
-from aiomar.cli._reading import in_thread
+from aiomar.cli._reading import counting_files, find_files, in_thread
 from aiomar.cli._report_words import gaps, problems, remarks, submissions, table, verdict
 from aiomar.cli._settings import environment_if_any, state_dir_of
 from aiomar.cli._tally import Tally
 from aiomar.formats import CsvLayout
-from aiomar.report import Coverage, DataDirectory, Series, find_data, read_coverage, read_profile, write_html
+from aiomar.report import Coverage, DataDirectory, Series, Totals, read_coverage, read_profile, write_html
+
+_NUMBERS = tuple(field.name for field in attrs.fields(Totals))
 
 
 def report(
@@ -42,9 +34,7 @@ def report(
     *,
     html: Annotated[Path | None, FILE] = None,
     meter: Annotated[str | None, ID] = None,
-    time: TimeType | None = None,
-    format: FileFormat | None = None,  # noqa: A002 - the option's name
-    layout: Annotated[Path | None, FILE] = None,
+    reading: Annotated[Reading, Parameter(name="*")] = AS_FOUND,
     connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
@@ -61,9 +51,7 @@ def report(
         directory: Where files were downloaded to, or one data file.
         html: Write it as a page, too, which needs nothing beside it.
         meter: Draw the load of this meter into the page.
-        time: The clock that the files were written by, pst or dst.
-        format: Which files to take, csv or mdef, where there are both.
-        layout: What the columns of CSV files mean, as TOML.
+        reading: How the files are read.
         connection: Where the records of submissions are, and of which server.
         display: What is shown.
     """
@@ -73,12 +61,12 @@ def report(
             raise ConfigError("--meter draws the load of a meter into a page: say which with --html")
         if html is not None and not html.absolute().parent.is_dir():
             raise DestinationError(f"the directory of {html} does not exist: make it first")
-        meaning = None if layout is None else CsvLayout.from_toml(layout)
-        data = find_data(directory, clock=time, file_format=format, has_layout=meaning is not None)
+        out.when_interrupted = "no page was written" if html is not None else "run the same command again"
+        data, layout = find_files(out, directory, reading)
         environment = environment_if_any(connection, environ=os.environ)
         ledgers = Submissions(state_dir_of(connection, environ=os.environ))
         origin = None if environment is None else environment.upload_origin
-        return _report(out, _Wish(data, meaning, html, meter, ledgers, origin))
+        return _report(out, _Wish(data, layout, html, meter, ledgers, origin))
 
     return carry_out("report", display, prepare)
 
@@ -95,41 +83,60 @@ class _Wish:
 
 async def _report(out: Output, wish: _Wish) -> int:
     data = wish.data
-    if data.left_out:
-        out.say(f"left out: {data.left_out_words}")
     if not data.catalogued:
         out.say("no catalogue tells what was asked for: every day between the first and the last is expected")
-    # A ledger that cannot be used does not keep the data from being looked at.
-    try:
-        records = await asyncio.to_thread(lambda: list(wish.ledgers.records(upload_origin=wish.upload_origin)))
-    except (ConfigError, DiskError) as error:
-        records = []
-        out.complain(f"submissions are left out: {error}")
-
-    def read(progress: Callable[[int], None]) -> Coverage:
-        coverage = read_coverage(data, layout=wish.layout, progress=progress)
-        _write_page(wish, coverage, records)
-        return coverage
-
     tally = Tally(len(data.files))
-    coverage = await in_thread(out, tally, read)
-    out.summary |= _summary(coverage) | {"submissions": len(records), "bytes": tally.bytes, "html": None}
-    await asyncio.to_thread(_tell, out, coverage, records)
+
+    def read(progress: Callable[[int], None]) -> tuple[Coverage, list[SubmissionRecord]]:
+        records = _submissions(out, wish)
+        coverage = read_coverage(data, layout=wish.layout, progress=counting_files(tally, data.files, progress))
+        _write_page(wish, coverage, records, progress)
+        return coverage, records
+
+    def tell(progress: Callable[[int], None]) -> dict[str, object]:
+        if out.display.json:
+            for record in _records(coverage, records):
+                progress(0)
+                out.record(record)
+        else:
+            for line in _lines(coverage, records, everything=out.display.verbose):
+                progress(0)
+                out.line(line)
+        return _summary(coverage)
+
+    coverage, records = await in_thread(out, tally, read)
     if wish.html is not None:
-        out.summary["html"] = str(wish.html)
+        out.when_interrupted = "the page is written"
         out.say(f"written: {wish.html}")
+    out.summary |= {"submissions": len(records), "bytes": tally.bytes, "html": wish.html and str(wish.html)}
+    out.summary |= await in_thread(out, None, tell)
     return GOOD if coverage.complete else DATA
 
 
-def _write_page(wish: _Wish, coverage: Coverage, records: list[SubmissionRecord]) -> None:
+def _submissions(out: Output, wish: _Wish) -> list[SubmissionRecord]:
+    try:
+        return list(wish.ledgers.records(upload_origin=wish.upload_origin))
+    except (ConfigError, DiskError) as error:  # that does not keep the data from being looked at
+        out.complain(f"submissions are left out: {error}")
+        return []
+
+
+def _write_page(
+    wish: _Wish, coverage: Coverage, records: list[SubmissionRecord], progress: Callable[[int], None]
+) -> None:
     if wish.html is None:
         return
     profile = None
     if wish.meter is not None:
-        if all(series.recorder_id != wish.meter for series in coverage.series):
-            raise UsageError(f"no file has the meter {wish.meter!a:.80}: give a recorder id as the report shows it")
-        profile = read_profile(wish.data, wish.meter, layout=wish.layout)
-    write_html(wish.html, coverage, submissions=records, profile=profile, made_at=dt.datetime.now(dt.UTC))
+        profile = read_profile(wish.data, wish.meter, layout=wish.layout, progress=progress)
+    write_html(
+        wish.html,
+        coverage,
+        submissions=records,
+        profile=profile,
+        made_at=dt.datetime.now(dt.UTC),
+        progress=lambda _: progress(0),  # the tally is of bytes that are read
+    )
 
 
 def _summary(coverage: Coverage) -> dict[str, object]:
@@ -142,32 +149,25 @@ def _summary(coverage: Coverage) -> dict[str, object]:
         "first_day": coverage.first_day and str(coverage.first_day),
         "last_day": coverage.last_day and str(coverage.last_day),
         "change_days": [str(day) for day in coverage.change_days],
-        "meters": len({series.recorder_id for series in coverage.series}),
-        "channels": sum(series.channel is not None for series in coverage.series),
+        "meters": coverage.meter_count,
+        "channels": coverage.channel_count,
         **fields(coverage.totals),
         "gaps": sum(len(series.gaps) for series in coverage.series),
         "problems": len(coverage.problems),
         "files": coverage.files,
         "left_out": coverage.left_out,
+        "left_out_words": coverage.left_out_words,
     }
 
 
-def _tell(out: Output, coverage: Coverage, records: list[SubmissionRecord]) -> None:
-    if out.display.json:
-        for record in _records(coverage, records):
-            out.record(record)
-        return
-    everything = out.display.verbose
-    out.line(verdict(coverage))
-    for part in (
-        remarks(coverage),
-        table(coverage, everything=everything),
-        gaps(coverage, everything=everything),
-        problems(coverage, everything=everything),
-        submissions(records),
-    ):
-        for line in part:
-            out.line(line)
+def _lines(coverage: Coverage, records: list[SubmissionRecord], *, everything: bool) -> Iterator[str]:
+    """Give it for people, the verdict first."""
+    yield verdict(coverage)
+    yield from remarks(coverage)
+    yield from table(coverage, everything=everything)
+    yield from gaps(coverage, everything=everything)
+    yield from problems(coverage, everything=everything)
+    yield from submissions(records)
 
 
 def _records(coverage: Coverage, records: list[SubmissionRecord]) -> Iterator[dict[str, object]]:
@@ -194,9 +194,11 @@ def _records(coverage: Coverage, records: list[SubmissionRecord]) -> Iterator[di
 
 
 def _runs(series: Series) -> Iterator[dict[str, object]]:
-    """Give the states of the days, those side by side together."""
-    day = series.first_day
-    for state, same in groupby(series.states()):
-        behind = day + dt.timedelta(days=sum(1 for _ in same))
-        yield {"state": state.value, "first": str(day), "last": str(behind - dt.timedelta(days=1))}
-        day = behind
+    """Give the days, those side by side that are alike as one: every one of them has these numbers."""
+    place = 0
+    for _, same in groupby(zip(*(getattr(series, name) for name in _NUMBERS), strict=True)):
+        day = series.day(place)
+        place += sum(1 for _ in same)
+        last = series.first_day + dt.timedelta(days=place - 1)
+        numbers = {name: getattr(day, name) for name in _NUMBERS}
+        yield {"state": day.state.value, "first": str(day.day), "last": str(last), **numbers}

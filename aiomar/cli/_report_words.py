@@ -6,35 +6,28 @@ Ids come from files and from servers: whatever is not printable ASCII is escaped
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
-
-import attrs
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from aiomar import SubmissionRecord, TimeType
 from aiomar.cli._output import count
-from aiomar.cli._upload import drawn
+from aiomar.cli._tables import MOST_ROWS, Column, cut, drawn, more
 from aiomar.formats import zone
 from aiomar.protocol import printable
-from aiomar.report import Coverage, DayState, Gap, Problem, Series, Totals
+from aiomar.report import Coverage, DayState, MeterGap, Problem, Series
 
 _T = TypeVar("_T")
-_MOST_ROWS = 20
-"""Rows of the table and lines of the lists that are shown."""
+_ALL = "--json gives all"
 _MOST_WITH_VERBOSE = 10_000
 _FEW = 10
 """Series that are all shown, also those with nothing to say."""
-_WIDE = 400
-"""Characters a line where there is no terminal: nothing is shortened or wrapped."""
 _LAST_IDS = 5
 _OPTIONAL = ("duplicates", "conflicts", "estimated", "flagged")
 """Columns that are shown if there is anything in them."""
 _TITLES = {"duplicates": "twice", "conflicts": "differing"}
-_HOURS = 60
+_HOUR = 60
+_A_YEAR = 2
+"""Days of change that are named, which is what a year has."""
 
 
 def verdict(coverage: Coverage) -> str:
@@ -45,24 +38,26 @@ def verdict(coverage: Coverage) -> str:
         wrong.append(f"{totals.conflicts:,} differ between their copies")
     if files:
         wrong.append(f"{count(files, 'file')} cannot be read")
-    if totals.missing:
-        wrong.insert(0, f"{totals.missing:,} of {count(totals.expected, 'interval')} are missing")
-    elif coverage.series:
-        wrong[:1] = [f"every interval is there, but {wrong[0]}" if wrong else "every interval is there"]
-    else:
+    if not coverage.series:
         wrong.insert(0, "no interval is there")
+    elif totals.missing:
+        wrong.insert(0, f"{totals.missing:,} of {count(totals.expected, 'interval')} are missing")
+    elif wrong:
+        wrong[0] = f"every interval is there, but {wrong[0]}"
+    else:
+        wrong = ["every interval is there"]
     return f"{', '.join(wrong)}: {_extent(coverage)}"
 
 
 def _extent(coverage: Coverage) -> str:
-    meters = len({series.recorder_id for series in coverage.series})
-    channels = sum(series.channel is not None for series in coverage.series)
-    days = [f"{coverage.day_minutes(day) // _HOURS} hours on {day}" for day in coverage.change_days[:2]] + [
-        f"{len(coverage.change_days)} days of change in all"
-    ] * (len(coverage.change_days) > 2)  # noqa: PLR2004 - a year
-    clock = "; ".join([coverage.clock.value, *days])
+    words = [coverage.clock.value]
+    changes = coverage.change_days
+    words += [f"{coverage.day_minutes(day) // _HOUR} hours on {day}" for day in changes[:_A_YEAR]]
+    if len(changes) > _A_YEAR:
+        words.append(f"{len(changes)} days of change in all")
     span = "" if coverage.first_day is None else f", {coverage.first_day} to {coverage.last_day}"
-    return f"{count(meters, 'meter')}, {count(channels, 'channel')}{span} ({clock})"
+    things = f"{count(coverage.meter_count, 'meter')}, {count(coverage.channel_count, 'channel')}"
+    return f"{things}{span} ({'; '.join(words)})"
 
 
 def remarks(coverage: Coverage) -> Iterator[str]:
@@ -75,7 +70,8 @@ def remarks(coverage: Coverage) -> Iterator[str]:
     )
     if told := ", ".join(f"{number:,} {what}" for number, what in noted if number):
         yield f"of the {count(totals.found, 'interval')} found: {told}"
-    beyond = sum(state is DayState.LONG for series in coverage.series for state in series.states())
+    odd = [series for series in coverage.series if not series.totals.full]
+    beyond = sum(state is DayState.LONG for series in odd for state in series.states())
     if beyond:
         yield f"on {count(beyond, 'day')} a channel has more than was asked for"
 
@@ -83,76 +79,46 @@ def remarks(coverage: Coverage) -> Iterator[str]:
 def table(coverage: Coverage, *, everything: bool) -> Iterator[str]:
     """Show the series that have something to say; all of them where they are few."""
     few = everything or len(coverage.series) <= _FEW
-    told = [series for series in coverage.series if few or _speaks(series.totals)]
+    told = [series for series in coverage.series if few or not series.totals.full]
     if not told:
         return
     names = ["expected", "found", "missing", *(name for name in _OPTIONAL if getattr(coverage.totals, name))]
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    made.add_column("meter", overflow="fold")
-    for title in ("ch", *(_TITLES.get(name, name) for name in names)):
-        made.add_column(title, justify="right", no_wrap=True)
+    columns = [Column("meter", folds=True)]
+    columns += [Column(title, right=True) for title in ("ch", *(_TITLES.get(name, name) for name in names))]
     shown, rest = _cut(told, everything=everything)
-    for series in shown:
-        channel = "-" if series.channel is None else str(series.channel)
-        numbers = (f"{getattr(series.totals, name):,}" for name in names)
-        made.add_row(printable(series.recorder_id), channel, *numbers)
-    yield drawn(console, made)
-    yield from _more(rest, "channel")
+    rows = [
+        (printable(series.recorder_id), _channel(series), *(f"{getattr(series.totals, name):,}" for name in names))
+        for series in shown
+    ]
+    yield drawn(columns, rows)
+    yield from more(rest, "channel", _ALL)
 
 
-def _speaks(totals: Totals) -> bool:
-    return totals != Totals(expected=totals.found, found=totals.found)
-
-
-@attrs.frozen
-class _Hole:
-    """A gap, as several channels of a meter have it."""
-
-    recorder_id: str
-    channels: tuple[int | None, ...]
-    gap: Gap
+def _channel(series: Series) -> str:
+    return "-" if series.channel is None else str(series.channel)
 
 
 def gaps(coverage: Coverage, *, everything: bool) -> Iterator[str]:
     """List the gaps, those that channels of a meter have in common once."""
-    holes = [hole for _, some in groupby(coverage.series, _recorder) for hole in _holes(some)]
-    shown, rest = _cut(holes, everything=everything)
+    shown, rest = _cut(list(coverage.gaps()), everything=everything)
     if shown:
         yield f"missing, from the first to the end of the last interval, by the {coverage.clock.value} clock:"
-    for hole in shown:
-        yield f"  {_in_words(hole, coverage.clock)}"
-    yield from _more(rest, "gap")
+    for missing in shown:
+        yield f"  {_in_words(missing, coverage.clock)}"
+    yield from more(rest, "gap", _ALL)
 
 
-def _recorder(series: Series) -> str:
-    return series.recorder_id
-
-
-def _holes(series: Iterable[Series]) -> Iterator[_Hole]:
-    channels: dict[Gap, list[int | None]] = {}
-    recorder_id = ""
-    for one in series:
-        recorder_id = one.recorder_id
-        for gap in one.gaps:
-            channels.setdefault(gap, []).append(one.channel)
-    for gap in sorted(channels, key=lambda gap: gap.start):
-        yield _Hole(recorder_id, tuple(channels[gap]), gap)
-
-
-def _in_words(hole: _Hole, clock: TimeType) -> str:
-    gap = hole.gap
-    numbers = ", ".join(str(number) for number in hole.channels if number is not None)
+def _in_words(missing: MeterGap, clock: TimeType) -> str:
+    gap = missing.gap
+    numbers = ", ".join(str(series.channel) for series in missing.series if series.channel is not None)
     channels = f" ch {numbers}" if numbers else ""
-    each = " each" if len(hole.channels) > 1 else ""
+    each = " each" if len(missing.series) > 1 else ""
     # The reason in full stands with the problems.
     reason = f", {gap.reason.partition(':')[0]}" if gap.reason else ""
     start, end = (instant.astimezone(zone(clock)) for instant in (gap.start, gap.end))
     until = end if start.utcoffset() != end.utcoffset() else end.replace(tzinfo=None)
     span = f"{start.isoformat(' ', 'minutes')} to {until.isoformat(' ', 'minutes')}"
-    return f"{printable(hole.recorder_id)}{channels}  {span}  {gap.intervals:,}{each}{reason}"
+    return f"{printable(missing.recorder_id)}{channels}  {span}  {gap.intervals:,}{each}{reason}"
 
 
 def problems(coverage: Coverage, *, everything: bool) -> Iterator[str]:
@@ -160,7 +126,7 @@ def problems(coverage: Coverage, *, everything: bool) -> Iterator[str]:
     shown, rest = _cut(coverage.problems, everything=everything)
     for problem in shown:
         yield f"{_what(problem)}: {problem.words}"
-    yield from _more(rest, "problem")
+    yield from more(rest, "problem", _ALL)
 
 
 def _what(problem: Problem) -> str:
@@ -185,10 +151,4 @@ def submissions(records: Sequence[SubmissionRecord]) -> Iterator[str]:
 
 
 def _cut(items: Sequence[_T], *, everything: bool) -> tuple[Sequence[_T], int]:
-    most = _MOST_WITH_VERBOSE if everything else _MOST_ROWS
-    return items[:most], max(len(items) - most, 0)
-
-
-def _more(number: int, thing: str) -> Iterator[str]:
-    if number:
-        yield f"and {count(number, f'more {thing}')} (--json gives all)"
+    return cut(items, _MOST_WITH_VERBOSE if everything else MOST_ROWS)

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from aiomar import (
     Event,
@@ -35,10 +33,10 @@ from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
 from aiomar.cli._output import Output, count, told
 from aiomar.cli._preflight import ContentWarning, content_warnings
 from aiomar.cli._settings import asker, configure, has_certificate
+from aiomar.cli._tables import Column, cut, drawn, more
 from aiomar.submissions import read_source
 
-_WIDE = 400
-"""Characters a line where there is no terminal: nothing is shortened or wrapped."""
+_RECEIPT = ("id", "saved as", "bytes", "sha256", "sent (UTC)")
 _MOST_WARNINGS = 10
 """Warnings about the content of a file that get a line each; beyond them only their number is told."""
 
@@ -109,10 +107,9 @@ async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, 
 
 
 def _warn(out: Output, path: Path, warnings: Sequence[ContentWarning]) -> None:
-    for warning in warnings[:_MOST_WARNINGS]:
-        out.say(f"warning: {path}: {warning.words}")
-    if len(warnings) > _MOST_WARNINGS:
-        out.say(f"warning: {path}: and {len(warnings) - _MOST_WARNINGS:,} more")
+    shown, rest = cut(warnings, _MOST_WARNINGS)
+    for words in [*(warning.words for warning in shown), *more(rest, "warning", "--json gives all")]:
+        out.say(f"warning: {path}: {words}")
 
 
 async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resend: bool) -> int:
@@ -158,22 +155,16 @@ def show_receipts(out: Output, receipts: Sequence[UploadReceipt], *, short: bool
     """Show receipts as a table; on a terminal, or if `short`, it fits 80 columns, elsewhere nothing is left out."""
     if out.display.json or not receipts:
         return
-    console = Console(highlight=False, markup=False)
-    short = short or console.is_terminal
-    if not short:
-        console.width = _WIDE
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in ("id", "saved as", "bytes", "sha256", "sent (UTC)"):
-        table.add_column(title, justify="right" if title == "bytes" else "left", overflow="fold")
-    for receipt in receipts:
-        sha256 = f"{receipt.sha256[:6]}…" if short else receipt.sha256
-        submitted = f"{receipt.submitted_at:%H:%M:%S}" if short else f"{receipt.submitted_at:%FT%TZ}"
-        table.add_row(receipt.file_id, receipt.saved_name, f"{receipt.size:,}", sha256, submitted)
-    out.line(drawn(console, table))
-
-
-def drawn(console: Console, table: Table) -> str:
-    """Give a table as text, without blanks at the ends of its lines."""
-    with console.capture() as text:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in text.get().rstrip().splitlines())
+    short = short or Console().is_terminal
+    columns = [Column(title, right=title == "bytes", folds=True) for title in _RECEIPT]
+    rows = [
+        (
+            receipt.file_id,
+            receipt.saved_name,
+            f"{receipt.size:,}",
+            f"{receipt.sha256[:6]}…" if short else receipt.sha256,
+            f"{receipt.submitted_at:%H:%M:%S}" if short else f"{receipt.submitted_at:%FT%TZ}",
+        )
+        for receipt in receipts
+    ]
+    out.line(drawn(columns, rows))

@@ -10,8 +10,8 @@ import pyarrow as pa
 from aiomar.formats._arrow_columns import Dictionaries, Words, schema
 from aiomar.formats._arrow_rows import Rows
 from aiomar.formats._arrow_slots import Slots
-from aiomar.formats._arrow_source import DataFile
 from aiomar.formats._csv_layout import CsvLayout
+from aiomar.formats._data_files import DataFile
 from aiomar.protocol import TimeType
 
 ENOUGH = 1 << 16

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -16,6 +18,8 @@ from aiomar.protocol import TimeType
 
 _Number = TypeVar("_Number", bound=np.generic)
 
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MICROSECOND = dt.timedelta(microseconds=1)
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
 _FIELDS = (
@@ -73,6 +77,16 @@ class Dictionaries:
             for field, column in zip(batch.schema, batch.columns, strict=True)
         }
         return record_batch(batch.schema, columns)
+
+
+@functools.lru_cache(maxsize=1_024)
+def microseconds(instant: dt.datetime) -> int:
+    """Count from 1970, as Arrow does; most channels begin at the same few instants.
+
+    Args:
+        instant: in UTC: elsewhere two instants may be equal as keys, those of an hour that the clock shows twice.
+    """
+    return (instant - EPOCH) // MICROSECOND
 
 
 def record_batch(of: pa.Schema, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:

@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from aiomar._beside import beside, create, failing
 from aiomar.formats._arrow import Batches
-from aiomar.formats._arrow_columns import compacted
-from aiomar.formats._arrow_source import DataFile
+from aiomar.formats._arrow_columns import EPOCH, MICROSECOND, compacted, microseconds
 from aiomar.formats._clocks import zone
 from aiomar.formats._csv_layout import CsvLayout
+from aiomar.formats._data_files import DataFile
 from aiomar.protocol import TimeType
 
 _GROUP = 1 << 18
@@ -39,8 +39,6 @@ _ENCODINGS = {"start": "DELTA_BINARY_PACKED", "end": "DELTA_BINARY_PACKED", "val
 _OURS = re.compile(r"year=\d{4}(?:/month=\d\d(?:/part-\d+\.parquet)?)?", re.ASCII)
 """What a data set holds, and so what may be thrown away with an old one."""
 _DECEMBER = 12
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class ParquetOutput:
@@ -182,13 +180,13 @@ def months(batch: pa.RecordBatch, clock: TimeType) -> Iterator[tuple[str, pa.Rec
 
 def _month(instant: int, clock: TimeType) -> int:
     """Count months from the beginning of the calendar to an instant, given in microseconds since 1970."""
-    local = (_EPOCH + instant * _MICROSECOND).astimezone(zone(clock))
+    local = (EPOCH + instant * MICROSECOND).astimezone(zone(clock))
     return local.year * _DECEMBER + local.month - 1
 
 
 def _begin(month: int, clock: TimeType) -> int:
     year, number = divmod(month, _DECEMBER)
-    return (dt.datetime(year, number + 1, 1, tzinfo=zone(clock)) - _EPOCH) // _MICROSECOND
+    return microseconds(dt.datetime(year, number + 1, 1, tzinfo=zone(clock)).astimezone(dt.UTC))
 
 
 def _name(month: int) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 
 from aiomar.formats._arrow_columns import Dictionaries, record_batch
-from aiomar.formats._arrow_source import DataFile
 from aiomar.formats._csv_intervals import read_csv_intervals
 from aiomar.formats._csv_layout import CsvLayout
+from aiomar.formats._data_files import DataFile
 from aiomar.protocol import TimeType
 
 _OFTEN = 4_096

@@ -8,7 +8,6 @@ to which each channel adds where it begins.  Changes of daylight saving need no 
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,14 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from aiomar.formats._arrow_columns import Dictionaries, empty, numbers, record_batch
-from aiomar.formats._arrow_source import DataFile
+from aiomar.formats._arrow_columns import Dictionaries, empty, microseconds, numbers, record_batch
+from aiomar.formats._data_files import DataFile
 from aiomar.formats._layout import RECORD, SLOTS
 from aiomar.formats._mdef import read_mdef
 from aiomar.protocol import TimeType
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
 _HOUR = 3_600_000_000
 _VALUE, _CHANNEL, _INTERVAL = ("value", "<f4"), ("channel_status", "<u2"), ("interval_status", "<u2")
 _SLOTS = {
@@ -90,7 +87,7 @@ class Slots:
                     channel.number,
                     self._words.unit_code.code(channel.unit_code),
                     code,
-                    (channel.begins(self._clock) - _EPOCH) // _MICROSECOND,
+                    microseconds(channel.begins(self._clock)),
                     channel.count,
                     channel.slots,
                 )
@@ -107,7 +104,9 @@ class Slots:
         def repeated(values: Iterator[int]) -> pa.Array:
             return numbers(pa.int32(), np.repeat(np.fromiter(values, np.int32, len(pieces)), counts))
 
-        columns = self._decoded(pieces, rows) | {
+        with np.errstate(invalid="ignore"):  # a signalling NaN, which becomes a quiet one with the same payload
+            decoded = self._decoded(pieces, rows)
+        columns = decoded | {
             "recorder_id": self._words.recorder_id.column(repeated(piece.recorder_id for piece in pieces)),
             "channel": repeated(piece.channel for piece in pieces),
             "unit_code": self._words.unit_code.column(repeated(piece.unit_code for piece in pieces)),
@@ -125,8 +124,7 @@ class Slots:
             run = list(group)
             slots = np.frombuffer(b"".join(piece.slots for piece in run), _SLOTS[channel_status, interval_status])
             here = slice(at, at + len(slots))
-            with np.errstate(invalid="ignore"):  # a signalling NaN, which becomes a quiet one with the same payload
-                value[here] = slots["value"]
+            value[here] = slots["value"]
             for name, column in statuses.items():
                 column.fill(here, slots[name] if name in slots.dtype.fields else None)  # type: ignore[operator] # it has
             step = _HOUR // per_hour

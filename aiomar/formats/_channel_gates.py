@@ -9,14 +9,12 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from aiomar.formats._clocks import wall_time
+from aiomar.formats._clocks import MINUTES, readings, wall_time
 from aiomar.formats._fields import number
 from aiomar.formats._findings import Gate
 from aiomar.formats._layout import FILL, STATUS, VALUE, ChannelPlaces
-from aiomar.formats._packing import spans
 from aiomar.protocol import TimeType
 
-_MINUTES: Final = 60
 _FLAGS = slice(ChannelPlaces.CHANNEL_STATUS.start, ChannelPlaces.INTERVAL_STATUS.stop)
 _NONE: Final = frozenset[TimeType]()
 
@@ -56,11 +54,6 @@ def shape(record: bytes) -> Shape:
     return _shape(stamps, flags, record[places.PER_HOUR])
 
 
-def header_faults(record: bytes) -> tuple[tuple[Gate, str], ...]:
-    """Say what of a channel header keeps its intervals from being read: gates and sentences."""
-    return shape(record).faults
-
-
 @functools.lru_cache(maxsize=1_024)
 def _shape(stamps: bytes, flags: bytes, per_hour: bytes) -> Shape:
     start, stop = stamps[: len(stamps) // 2].decode("latin-1"), stamps[len(stamps) // 2 :].decode("latin-1")
@@ -68,7 +61,7 @@ def _shape(stamps: bytes, flags: bytes, per_hour: bytes) -> Shape:
     faults: list[tuple[Gate, str]] = []
     if flags.strip(b"YN"):
         faults.append(("flags", "a channel does not say by Y or N which status words it carries"))
-    if not an_hour or _MINUTES % an_hour:
+    if not an_hour or MINUTES % an_hour:
         words = "the intervals per hour of a channel do not divide the hour into whole minutes"
         faults.append(("per_hour", words))
     if wall_time(start) is None or wall_time(stop) is None:
@@ -77,14 +70,14 @@ def _shape(stamps: bytes, flags: bytes, per_hour: bytes) -> Shape:
     if faults or not an_hour:
         return Shape(tuple(faults), width, (), {})
     counts = tuple(
-        (clock, tuple(sorted({count for _, count in spans(start, stop, an_hour, clock)}))) for clock in TimeType
+        (clock, tuple(sorted({count for _, count in readings(start, stop, an_hour, clock)}))) for clock in TimeType
     )
     every = {count for _, each in counts for count in each}
     clocks = {count: frozenset(clock for clock, each in counts if count in each) for count in every}
     return Shape((), width, counts, clocks)
 
 
-def stamp(field: bytes) -> dt.datetime | None:
+def stamp_time(field: bytes) -> dt.datetime | None:
     """Read a stamp of a record as a time on the wall; `None` when it is none."""
     return wall_time(field.decode("latin-1"))
 
@@ -115,9 +108,14 @@ class Clocks:
         self._clock = clock
         self._fitting = frozenset(TimeType)
 
-    def misfit(self, record: bytes, count: int) -> Misfit | None:
-        """Hold the number of intervals of the next channel to the stamps in its header, which has no fault."""
-        form = shape(record)
+    def misfit(self, record: bytes, form: Shape, count: int) -> Misfit | None:
+        """Hold the number of intervals of the next channel to the stamps in its header.
+
+        Args:
+            record: the header.
+            form: its shape, without a fault.
+            count: how many intervals there are.
+        """
         fitting = form.clocks.get(count, _NONE)
         if self._fitting & fitting and (self._clock is None or self._clock in fitting):
             self._fitting &= fitting

@@ -16,13 +16,15 @@ import itertools
 import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aiomar.errors import ConfigError
+from aiomar.errors import ConfigError, FormatError, UsageError
 from aiomar.protocol import TimeType
 
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 _MIDNIGHT = "2400"
 _MINUTE = dt.timedelta(minutes=1)
 _HOUR = dt.timedelta(hours=1)
+MINUTES = 60
+"""Of an hour."""
 _STANDARD = dt.timezone(dt.timedelta(hours=-8), "PST")
 
 
@@ -63,9 +65,9 @@ def wall_time(stamp: str) -> dt.datetime | None:
         return None
 
 
-def readings(
-    start: dt.datetime, stop: dt.datetime, per_hour: int, clock: TimeType
-) -> tuple[tuple[dt.datetime, int], ...]:
+# The channels of a file mostly share their stamps, and so do many files.
+@functools.lru_cache(maxsize=1_024)
+def readings(start: str, stop: str, per_hour: int, clock: TimeType) -> tuple[tuple[dt.datetime, int], ...]:
     """Read a pair of stamps on a clock.
 
     Args:
@@ -76,20 +78,89 @@ def readings(
 
     Returns:
         Every way to read them: the instant (UTC) at which the first interval begins, and the number of intervals.
-        None where the clock never showed such a minute, or where the number would not be whole and above zero; more
-        than one only in the hour that the clock shows twice.
+        None where a stamp is no time, where the clock never showed such a minute, or where the number would not be
+        whole and above zero; more than one only in the hour that the clock shows twice.
     """
+    first, last = wall_time(start), wall_time(stop)
+    if first is None or last is None:
+        return ()
+    local = zone(clock)
     try:
-        begins = [minute - _MINUTE for minute in _instants(start, clock)]
-        ends = [minute + _MINUTE for minute in _instants(stop - _MINUTE, clock)]
+        begins = [minute - _MINUTE for minute in instants(first, local)]
+        ends = [minute + _MINUTE for minute in instants(last - _MINUTE, local)]
     except OverflowError:  # the first or last day that there is
         return ()
     spans = ((begin, (end - begin) * per_hour) for begin, end in itertools.product(begins, ends))
     return tuple((begin, time // _HOUR) for begin, time in spans if time > dt.timedelta() and not time % _HOUR)
 
 
-def _instants(minute: dt.datetime, clock: TimeType) -> list[dt.datetime]:
-    """Give every instant at which a clock shows a minute: mostly one, none in spring's gap, two in autumn."""
+@functools.lru_cache(maxsize=1_024)
+def reading(start: str, stop: str, per_hour: int, clock: TimeType, count: int) -> dt.datetime | None:
+    """Say when the first of so many intervals begins: by the earliest of the `readings` that make them, if any does."""
+    found = readings(start, stop, per_hour, clock)
+    return next((begin for begin, number in found if number == count), None)
+
+
+def instants(wall: dt.datetime, local: dt.tzinfo) -> list[dt.datetime]:
+    """Give every instant at which a clock shows a time: mostly one, none in spring's gap, two in autumn."""
+    both = {wall.replace(tzinfo=local, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
+    return sorted(instant for instant in both if instant.astimezone(local).replace(tzinfo=None) == wall)
+
+
+def stamps(begins: dt.datetime, count: int, per_hour: int, clock: TimeType, owner: str) -> tuple[str, str]:
+    """Write a span as the pair of stamps that a reader takes for just this span.
+
+    Args:
+        begins: when the first interval begins, an aware time.
+        count: number of intervals.
+        per_hour: intervals in an hour.
+        clock: the clock on the wall.
+        owner: whose span it is, for messages.
+
+    Raises:
+        FormatError: there are no such stamps.
+        UsageError: the time is naive.
+    """
+    if begins.utcoffset() is None:
+        raise UsageError(f"begins has no time zone ({owner}): give an aware time")
+    if per_hour < 1 or MINUTES % per_hour:
+        raise FormatError(
+            f"{per_hour} intervals per hour do not divide it into whole minutes ({owner}): give a divisor of 60",
+            where=owner,
+        )
+    try:
+        instant = begins.astimezone(dt.UTC)
+        pair = _told(instant, count, per_hour, clock)
+    except OverflowError:
+        raise FormatError(f"the intervals leave the calendar ({owner}): give the right begins", where=owner) from None
+    if instant.second or instant.microsecond or instant.minute % (MINUTES // per_hour):
+        raise FormatError(f"begins lies within an interval ({owner}): give the time of a boundary", where=owner)
+    if pair is None:
+        raise FormatError(
+            f"the {clock.value} clock has no stamps that tell just these intervals ({owner}): begin or end outside the "
+            "hour that it shows twice",
+            where=owner,
+        )
+    return pair
+
+
+@functools.lru_cache(maxsize=1_024)
+def _told(begins: dt.datetime, count: int, per_hour: int, clock: TimeType) -> tuple[str, str] | None:
     local = zone(clock)
-    both = {minute.replace(tzinfo=local, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
-    return sorted(instant for instant in both if instant.astimezone(local).replace(tzinfo=None) == minute)
+    first = (begins + _MINUTE).astimezone(local)
+    last = (begins + count * _HOUR / per_hour - _MINUTE).astimezone(local)
+    start, stop = stamp(first), _stop_stamp(last)
+    # A span in the second of two equal hours would be taken for one in the first.
+    return (start, stop) if reading(start, stop, per_hour, clock, count) == begins else None
+
+
+def _stop_stamp(last: dt.datetime) -> str:
+    """Give the end of the last interval by its last minute; midnight belongs to the day that ends."""
+    if (last.hour, last.minute) == (23, 59):
+        return stamp(last)[:8] + "2400"
+    return stamp(last.replace(tzinfo=None) + _MINUTE)
+
+
+def stamp(time: dt.datetime) -> str:
+    """Write a time on the wall as ``YYYYMMDDHHMM``."""
+    return f"{time.year:04}{time:%m%d%H%M}"

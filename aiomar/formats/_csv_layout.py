@@ -18,11 +18,11 @@ import attrs
 
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError
+from aiomar.formats._clocks import MINUTES
 from aiomar.formats._csv import holds_ascii
 
 Column = str | int
 
-_MINUTES = 60
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _DATE_DIRECTIVES, _TIME_DIRECTIVES = frozenset("YymbBdjaA"), frozenset("HIMSp")
 _DATES = (dt.datetime(2026, 11, 1), dt.datetime(2024, 2, 29))  # noqa: DTZ001 - dates of no clock
@@ -39,7 +39,7 @@ def _check_column(_instance: object, attribute: attrs.Attribute[Any], value: obj
 
 
 def _check_minutes(_instance: object, _attribute: attrs.Attribute[int], value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or _MINUTES % value:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or MINUTES % value:
         raise ConfigError(
             f"minutes must divide the hour, such as 5, 15 or 60, not {value!a:.60}: say how long they are"
         )
@@ -50,13 +50,15 @@ def _check_date_format(_instance: object, attribute: attrs.Attribute[str], value
     year, month, day = len(used & set("Yy")), len(used & set("mbB")), used & set("dj")
     whole = year == 1 and (month, day) in ((1, {"d"}), (0, {"j"}))
     if not (whole and _reads(value, _DATES)):
-        raise ConfigError(f"date_format must hold year, month and day once each, like %Y-%m-%d, not {value!a:.60}")
+        raise ConfigError(
+            f"date_format must hold year, month and day once each, like %Y-%m-%d, not {value!a:.60}: mend it"
+        )
 
 
 def _check_time_format(_instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     used = _directives(attribute.name, value, _TIME_DIRECTIVES)
     if not (("H" in used) != ({"I", "p"} <= used) and _reads(value, _HOURS)):
-        raise ConfigError(f"time_format must hold the hour once, like %H:%M or %I:%M %p, not {value!a:.60}")
+        raise ConfigError(f"time_format must hold the hour once, like %H:%M or %I:%M %p, not {value!a:.60}: mend it")
 
 
 def _directives(setting: str, value: object, allowed: frozenset[str]) -> set[str]:
@@ -88,7 +90,9 @@ def _check_time_is(_instance: object, _attribute: attrs.Attribute[str], value: o
 
 def _check_encoding(_instance: object, _attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not holds_ascii(value):
-        raise ConfigError(f"encoding must be one that ASCII is part of, such as utf-8 or cp1252, not {value!a:.60}")
+        raise ConfigError(
+            f"encoding must be one that ASCII is part of, such as utf-8 or cp1252, not {value!a:.60}: name the file's"
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import attrs
 
-from aiomar.formats._clocks import zone
+from aiomar.formats._clocks import instants, zone
 from aiomar.formats._csv_layout import CsvLayout
 from aiomar.protocol import TimeType
 
@@ -205,5 +205,4 @@ class _Clock:
         return {instant + _MINUTE for instant in self._shown(wall - _MINUTE)}
 
     def _shown(self, wall: dt.datetime) -> set[dt.datetime]:
-        both = {wall.replace(tzinfo=self._zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1)}
-        return {instant for instant in both if instant.astimezone(self._zone).replace(tzinfo=None) == wall}
+        return set(instants(wall, self._zone))

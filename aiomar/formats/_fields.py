@@ -7,28 +7,29 @@ a text that would come back changed is refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from aiomar.errors import FormatError
-from aiomar.formats._layout import CHANNEL_HEADER, FRAME, METER_HEADER, RECORD, ChannelPlaces, MeterPlaces
+from aiomar.formats._layout import CHANNEL_HEADER, HEAD, KEY, METER_HEADER, RECORD, ChannelPlaces, MeterPlaces
 
-KEY: Final = MeterPlaces.RECORDER
-"""It has the same place in every record but the trailer."""
+_PADDING: Final = " \0"
 
 
 class _Kind(NamedTuple):
     """What a field holds."""
 
-    read: Callable[[bytes], Any]
+    read: Callable[[str], Any]
+    """From the field as text: a character for each byte."""
     write: Callable[[Any, int], bytes]
     needs: str
 
 
 def key_text(key: bytes) -> str:
     """Read a recorder key, without what pads its 20 bytes."""
-    return key.strip(b" \0").decode("latin-1")
+    return _stripped(key.decode("latin-1"))
 
 
 def number(field: bytes) -> int | None:
@@ -37,32 +38,39 @@ def number(field: bytes) -> int | None:
     return int(digits) if digits.isdigit() else None
 
 
-def _raw(field: bytes) -> str:
-    return field.decode("latin-1")
+def _stripped(field: str) -> str:
+    return field.strip(_PADDING)
+
+
+def _bytes(field: str) -> bytes:
+    return field.encode("latin-1")
 
 
 def _packed_text(text: str, width: int) -> bytes:
     return text.encode("latin-1").ljust(width)
 
 
-_TEXT = _Kind(key_text, _packed_text, "give at most {width} characters of Latin-1, no blanks around them")
+# Channels have few different numbers; looking one up is a fifth of reading it.
+_remembered = functools.lru_cache(maxsize=256)
+
+_TEXT = _Kind(_stripped, _packed_text, "give at most {width} characters of Latin-1, no blanks around them")
 _LINES = _Kind(
-    lambda field: (key_text(field[: len(field) // 2]), key_text(field[len(field) // 2 :])),
+    lambda field: (_stripped(field[: len(field) // 2]), _stripped(field[len(field) // 2 :])),
     lambda lines, width: b"".join(_packed_text(line, width // len(lines)) for line in lines),
     "give two lines of at most 20 characters of Latin-1, no blanks around them",
 )
-_CODE = _Kind(_raw, _packed_text, "give {width} characters of Latin-1")
+_CODE = _Kind(str, _packed_text, "give {width} characters of Latin-1")
 _WORD = _Kind(
-    lambda field: int.from_bytes(field, "little"),
+    _remembered(lambda field: int.from_bytes(_bytes(field), "little")),
     lambda value, width: value.to_bytes(width, "little"),
     "give a whole number from 0 to 65535",
 )
 _DIGITS = _Kind(
-    lambda field: number(field) or 0,
+    _remembered(lambda field: number(_bytes(field)) or 0),
     lambda value, width: b"%0*d" % (width, value),
     "give a whole number of at most {width} digits",
 )
-_FLAG = _Kind(lambda field: field == b"Y", lambda value, width: (b"Y" if value else b"N") * width, "give True or False")
+_FLAG = _Kind(lambda field: field == "Y", lambda value, width: (b"Y" if value else b"N") * width, "give True or False")
 
 
 class Header:
@@ -77,17 +85,24 @@ class Header:
     def __init__(
         self, code: int, blank: Sequence[tuple[slice, bytes]], fields: Mapping[str, tuple[slice, _Kind]]
     ) -> None:
-        record = bytearray(FRAME.pack(RECORD, code, b" " * 20, b" " * 192))
+        record = bytearray(HEAD.pack(RECORD, code, b" " * 20).ljust(RECORD))
         for place, content in blank:
             record[place] = content
         self._blank: Final = bytes(record)
         self._fields: Final = fields
-        self._reading: Final = [(name, place, kind.read) for name, (place, kind) in fields.items()]
-        self._values: Final = attrgetter(*fields)
+        # Most fields are text; a call for each of them would take as long as all the rest of reading a channel.
+        self._texts: Final = [(name, place) for name, (place, kind) in fields.items() if kind is _TEXT]
+        self._others: Final = [(name, place, kind.read) for name, (place, kind) in fields.items() if kind is not _TEXT]
+        order = [name for name, _ in self._texts] + [name for name, *_ in self._others]
+        self._values: Final = attrgetter(*order)
 
     def read(self, record: bytes) -> dict[str, Any]:
         """Give the value of every field by its name."""
-        return {name: read(record[place]) for name, place, read in self._reading}
+        text = record.decode("latin-1")
+        values: dict[str, Any] = {name: text[place].strip(_PADDING) for name, place in self._texts}
+        for name, place, read in self._others:
+            values[name] = read(text[place])
+        return values
 
     def made(self, values: Mapping[str, Any], owner: str) -> bytes:
         """Make a record from values; fields that are not named are as in a record in which nobody has written.
@@ -132,7 +147,7 @@ class Header:
                 field = kind.write(value, width)
             except (OverflowError, UnicodeError):
                 field = b""
-            if len(field) != width or kind.read(field) != value:
+            if len(field) != width or kind.read(field.decode("latin-1")) != value:
                 raise FormatError(
                     f"{name} does not fit its field ({owner}): {kind.needs.format(width=width)}", where=owner
                 )

@@ -15,8 +15,8 @@ import attrs
 
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError, UsageError
-from aiomar.formats._arrow_source import data_files
 from aiomar.formats._csv_layout import CsvLayout
+from aiomar.formats._data_files import data_files
 from aiomar.protocol import TimeType
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ from typing import Final
 
 RECORD: Final = 216
 """Bytes of every record, and the value of its first word."""
-FRAME: Final = struct.Struct("<HH20s192s")
-"""Length, code, recorder key, and the rest: fields of a header, or slots of intervals."""
+HEAD: Final = struct.Struct("<HH20s")
+"""Length, code and recorder key; behind them stand the fields of a header or the slots of intervals."""
+KEY: Final = slice(4, 24)
+"""The recorder id: all records but the trailer have it there."""
 
 METER_HEADER: Final = 1
 CHANNEL_HEADER: Final = 10
@@ -21,11 +23,19 @@ TRAILER: Final = 9999
 
 SLOTS: Final = 192
 """Bytes of an interval record that hold slots."""
-FILL: Final = b"\xff\x7f"
+FILL_WORD: Final = 0x7FFF
+FILL: Final = FILL_WORD.to_bytes(2, "little")
 """What unused slots are filled with, word by word."""
 VALUE: Final = 4
 STATUS: Final = 2
 """Bytes of a value and of a status in a slot."""
+
+ESTIMATED: Final = 1 << 3
+"""Bit 4 of a channel status."""
+MISSING: Final = 1 << 6
+"""Bit 7 of an interval status.  What either means is inferred, and whether CAISO uses them is unknown."""
+UNITS: Final = {"01": "kWh", "03": "kvarh"}
+"""Unit codes whose meaning is known."""
 
 TRAILER_COUNT: Final = slice(34, 44)
 TRAILER_CREATED: Final = slice(204, 216)
@@ -34,7 +44,7 @@ TRAILER_CREATED: Final = slice(204, 216)
 class MeterPlaces:
     """Fields of a meter header."""
 
-    RECORDER: Final = slice(4, 24)
+    RECORDER: Final = KEY
     NAME: Final = slice(24, 44)
     ADDRESS: Final = slice(44, 84)
     """Two lines of the same width."""

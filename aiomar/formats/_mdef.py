@@ -1,17 +1,26 @@
-"""Reading MDEF: one meter in memory, and the first broken gate raises; the gates stand in `aiomar.formats._walk`."""
+"""Reading MDEF: a whole file, or its trailer alone.
+
+One meter is in memory, and the first broken gate raises; the gates stand in `aiomar.formats._walk`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Final, NoReturn
+
+import attrs
 
 from aiomar.errors import FormatError
+from aiomar.formats._fields import CHANNEL, METER, number
 from aiomar.formats._findings import Finding
-from aiomar.formats._headers import read_channel, read_meter
+from aiomar.formats._layout import RECORD, TRAILER, TRAILER_COUNT, TRAILER_CREATED
 from aiomar.formats._meters import MdefChannel, MdefMeter
-from aiomar.formats._source import OpenSource, Source, opened
-from aiomar.formats._walk import ChannelPart, MeterPart, Walk
+from aiomar.formats._source import Source, opened
+from aiomar.formats._walk import TO_DO, ChannelPart, MeterPart, Walk
 from aiomar.protocol import TimeType
+
+_TRAILER: Final = RECORD.to_bytes(2, "little") + TRAILER.to_bytes(2, "little")
+"""How a trailer begins."""
 
 
 def read_mdef(source: Source, *, clock: TimeType | None = None, name: str | None = None) -> Iterator[MdefMeter]:
@@ -35,21 +44,57 @@ def read_mdef(source: Source, *, clock: TimeType | None = None, name: str | None
     with opened(source, name) as data:
 
         def refuse(finding: Finding, to_do: str) -> NoReturn:
-            raise _error(data, finding, to_do)
+            raise _error(data.name, finding.record, finding.words, to_do)
 
         header: bytes | None = None
         channels: list[MdefChannel] = []
         for part in Walk(data, clock, refuse).parts():
             if isinstance(part, ChannelPart):
-                channels.append(read_channel(part.record, part.slots))
+                channels.append(MdefChannel(**CHANNEL.read(part.record), record=part.record, slots=part.slots))
                 continue
             if header is not None:
-                yield read_meter(header, tuple(channels))
+                yield MdefMeter(**METER.read(header), record=header, channels=tuple(channels))
             header, channels = (part.record, []) if isinstance(part, MeterPart) else (None, [])
 
 
-def _error(data: OpenSource, finding: Finding, to_do: str) -> FormatError:
+@attrs.frozen(kw_only=True)
+class MdefTrailer:
+    """The last record of an MDEF file."""
+
+    records: int | None
+    """How many records it says that there are, itself among them; `None` where that is no number."""
+    created_stamp: str
+    """When the file was made, ``YYYYMMDDHHMM`` of some clock, as it stands."""
+    record: bytes = attrs.field(repr=False)
+    """The trailer as it stood, all 216 bytes, for what has no name here."""
+
+
+def read_mdef_trailer(source: Source, *, name: str | None = None) -> MdefTrailer:
+    """Read the trailer of an MDEF file.  Only the last record is looked at; whether the rest is right, it does not say.
+
+    Args:
+        source: a path, bytes, or a binary file that one can go to the end of; it is left where it stands.
+        name: what to call the source in messages; `None` for its path.
+
+    Raises:
+        FormatError: there is no such file, or its last 216 bytes are no trailer.
+        DiskError: the operating system refuses to read.
+        UsageError: the source is a file that one cannot go to the end of.
+    """
+    with opened(source, name) as data:
+        size, record = data.end(RECORD)
+    place, over = divmod(size, RECORD)
+    if over:
+        raise _error(data.name, place + 1, f"the file is cut: its last {over} bytes are not a whole record", TO_DO)
+    if not record.startswith(_TRAILER):
+        raise _error(data.name, max(place, 1), "the last record is no trailer" if size else "the file is empty", TO_DO)
+    return MdefTrailer(
+        records=number(record[TRAILER_COUNT]), created_stamp=record[TRAILER_CREATED].decode("latin-1"), record=record
+    )
+
+
+def _error(name: str, record: int, what: str, to_do: str) -> FormatError:
+    byte = (record - 1) * RECORD
     return FormatError(
-        f"{finding.words} (record {finding.record} at byte {finding.byte} of {data.name}): {to_do}",
-        where=f"{data.name}, record {finding.record}, byte {finding.byte}",
+        f"{what} (record {record} at byte {byte} of {name}): {to_do}", where=f"{name}, record {record}, byte {byte}"
     )

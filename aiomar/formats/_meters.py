@@ -11,9 +11,10 @@ from typing import Self, TypeVar
 import attrs
 
 from aiomar.errors import FormatError, UsageError
-from aiomar.formats._fields import CHANNEL, KEY, METER, key_text
-from aiomar.formats._layout import STATUS, VALUE
-from aiomar.formats._packing import packed_slots, spans, stamps
+from aiomar.formats._clocks import reading, stamps
+from aiomar.formats._fields import CHANNEL, METER, key_text
+from aiomar.formats._layout import KEY, STATUS, VALUE
+from aiomar.formats._packing import packed_slots
 from aiomar.protocol import TimeType
 
 _Number = TypeVar("_Number", int, float)
@@ -174,8 +175,7 @@ class MdefChannel:
         return begin
 
     def _begins(self, clock: TimeType) -> dt.datetime | None:
-        found = spans(self.start_stamp, self.stop_stamp, self.per_hour, clock)
-        return next((begin for begin, count in found if count == self.count), None)
+        return reading(self.start_stamp, self.stop_stamp, self.per_hour, clock, self.count)
 
     def values(self) -> array[float]:
         """Give the values as raw float32 (typecode ``f``), every bit as in the file."""

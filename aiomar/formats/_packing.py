@@ -1,9 +1,7 @@
-"""Intervals to slots, slots to records, and a span of time to the stamps that tell it."""
+"""Intervals to slots, and slots to records."""
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 import struct
 import sys
 from array import array
@@ -11,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from aiomar.errors import FormatError, UsageError
-from aiomar.formats._clocks import readings, wall_time, zone
 from aiomar.formats._layout import (
     FILL,
     FIRST_INTERVALS,
-    FRAME,
+    HEAD,
     LAST_INTERVALS,
     RECORD,
     SLOTS,
@@ -25,14 +22,8 @@ from aiomar.formats._layout import (
     TRAILER_CREATED,
     VALUE,
 )
-from aiomar.protocol import TimeType
 
-_MINUTE: Final = dt.timedelta(minutes=1)
-_HOUR: Final = dt.timedelta(hours=1)
-_MINUTES: Final = 60
 _MOST_RECORDS: Final = LAST_INTERVALS - FIRST_INTERVALS + 1
-_HEAD: Final = struct.Struct("<HH20s")
-"""What stands before the slots of a record."""
 
 
 def packed_slots(
@@ -121,7 +112,7 @@ def interval_records(key: bytes, slots: bytes) -> Iterator[bytes]:
     """Give the records of a channel's intervals, the last one filled up."""
     slots += FILL * (-len(slots) % SLOTS // len(FILL))
     for code, at in enumerate(range(0, len(slots), SLOTS), start=FIRST_INTERVALS):
-        yield _HEAD.pack(RECORD, code, key) + slots[at : at + SLOTS]
+        yield HEAD.pack(RECORD, code, key) + slots[at : at + SLOTS]
 
 
 def trailer(count: int, created: str) -> bytes:
@@ -131,75 +122,7 @@ def trailer(count: int, created: str) -> bytes:
         count: of all records, this one among them.
         created: the stamp of creation.
     """
-    record = bytearray(FRAME.pack(RECORD, TRAILER, b" " * 20, b" " * SLOTS))
+    record = bytearray(HEAD.pack(RECORD, TRAILER, b" " * 20).ljust(RECORD))
     record[TRAILER_COUNT] = b"%010d" % count
     record[TRAILER_CREATED] = created.encode("ascii")
     return bytes(record)
-
-
-# The channels of a file mostly share their stamps, and so do many files.
-@functools.lru_cache(maxsize=1_024)
-def spans(start: str, stop: str, per_hour: int, clock: TimeType) -> tuple[tuple[dt.datetime, int], ...]:
-    """Read a pair of stamps on a clock: every way to do so, see `readings`; none when one of them is no time."""
-    first, last = wall_time(start), wall_time(stop)
-    return () if first is None or last is None else tuple(readings(first, last, per_hour, clock))
-
-
-def stamps(begins: dt.datetime, count: int, per_hour: int, clock: TimeType, owner: str) -> tuple[str, str]:
-    """Write a span as the pair of stamps that a reader takes for just this span.
-
-    Args:
-        begins: when the first interval begins, an aware time.
-        count: number of intervals.
-        per_hour: intervals in an hour.
-        clock: the clock on the wall.
-        owner: whose span it is, for messages.
-
-    Raises:
-        FormatError: there are no such stamps.
-        UsageError: the time is naive.
-    """
-    if begins.utcoffset() is None:
-        raise UsageError(f"begins has no time zone ({owner}): give an aware time")
-    if per_hour < 1 or _MINUTES % per_hour:
-        raise FormatError(
-            f"{per_hour} intervals per hour do not divide it into whole minutes ({owner}): give a divisor of 60",
-            where=owner,
-        )
-    try:
-        instant = begins.astimezone(dt.UTC)
-        pair = _told(instant, count, per_hour, clock)
-    except OverflowError:
-        raise FormatError(f"the intervals leave the calendar ({owner}): give the right begins", where=owner) from None
-    if instant.second or instant.microsecond or instant.minute % (_MINUTES // per_hour):
-        raise FormatError(f"begins lies within an interval ({owner}): give the time of a boundary", where=owner)
-    if pair is None:
-        raise FormatError(
-            f"the {clock.value} clock has no stamps that tell just these intervals ({owner}): begin or end outside the "
-            "hour that it shows twice",
-            where=owner,
-        )
-    return pair
-
-
-@functools.lru_cache(maxsize=1_024)
-def _told(begins: dt.datetime, count: int, per_hour: int, clock: TimeType) -> tuple[str, str] | None:
-    local = zone(clock)
-    first = (begins + _MINUTE).astimezone(local)
-    last = (begins + count * _HOUR / per_hour - _MINUTE).astimezone(local)
-    start, stop = stamp(first), _stop_stamp(last)
-    # A span in the second of two equal hours would be taken for one in the first.
-    found = (begin for begin, number in spans(start, stop, per_hour, clock) if number == count)
-    return (start, stop) if next(found, None) == begins else None
-
-
-def _stop_stamp(last: dt.datetime) -> str:
-    """Give the end of the last interval by its last minute; midnight belongs to the day that ends."""
-    if (last.hour, last.minute) == (23, 59):
-        return stamp(last)[:8] + "2400"
-    return stamp(last.replace(tzinfo=None) + _MINUTE)
-
-
-def stamp(time: dt.datetime) -> str:
-    """Write a time on the wall as ``YYYYMMDDHHMM``."""
-    return f"{time.year:04}{time:%m%d%H%M}"

@@ -20,7 +20,8 @@ _BLOCK: Final = 1_024 * RECORD
 """Bytes that are read at once: few enough to stay in a core's cache while they are looked at."""
 _AT_ONCE: Final = 128
 """Records whose slots are cut out by one `struct.Struct`, and joined while they are in the innermost cache."""
-_HEAD: Final = struct.Struct("<HH")
+_WORDS: Final = struct.Struct("<HH")
+"""Length and code."""
 _FOURS, _EIGHTS = RECORD // 4, RECORD // 8
 """Words of a record."""
 _NUMBERED: Final = memoryview(
@@ -62,7 +63,7 @@ class Records:
 
     def head(self) -> tuple[int, int]:
         """Give the two first words of the record in hand: its length, and its kind or number."""
-        length, code = _HEAD.unpack_from(self._block, self._at * RECORD)
+        length, code = _WORDS.unpack_from(self._block, self._at * RECORD)
         return length, code
 
     def record(self) -> bytes:

@@ -43,9 +43,11 @@ class OpenSource:
         while missing:
             try:
                 piece: object = self._file.read(missing)
+            except ValueError as error:  # closed, or open for writing only
+                raise UsageError(f"{self.name} cannot be read: open it with 'rb', and close it afterwards") from error
             except OSError as error:
                 raise DiskError(
-                    f"{self.name} cannot be read any further ({_reason(error)}): check the disk", errno=error.errno
+                    f"{self.name} cannot be read any further ({reason_of(error)}): check the disk", errno=error.errno
                 ) from error
             if not isinstance(piece, bytes):
                 raise UsageError(f"reading {self.name} gives {type(piece).__name__} and not bytes: open it with 'rb'")
@@ -74,13 +76,13 @@ class OpenSource:
             self._file.seek(here + max(0, length - size))
             last = self.read(size)
             self._file.seek(here)
-        except (AttributeError, io.UnsupportedOperation) as error:
+        except (AttributeError, ValueError) as error:  # ValueError: closed, or no way to go to and fro
             raise UsageError(
                 f"{self.name} cannot be read from its end: give a path, bytes or a seekable file"
             ) from error
         except OSError as error:
             raise DiskError(
-                f"{self.name} cannot be read ({_reason(error)}): check the disk", errno=error.errno
+                f"{self.name} cannot be read ({reason_of(error)}): check the disk", errno=error.errno
             ) from error
         return length, last
 
@@ -103,7 +105,7 @@ def opened(source: Source, name: str | None) -> Iterator[OpenSource]:
         with _open(source, shown) as file:
             yield OpenSource(shown, os.fstat(file.fileno()).st_size, file)
     elif callable(getattr(source, "read", None)):
-        yield OpenSource(name or _name(source), None, source)
+        yield OpenSource(name or name_of(source), None, source)
     else:
         raise UsageError(f"a {type(source).__name__} is no data file: give a path, bytes or a binary file")
 
@@ -113,7 +115,7 @@ def _open(path: PathLike, shown: str) -> BinaryIO:
         file = os.fdopen(os.open(path, _READ), "rb")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise FormatError(
-            f"{shown} cannot be opened ({_reason(error)}): check the path and its rights", where=shown
+            f"{shown} cannot be opened ({reason_of(error)}): check the path and its rights", where=shown
         ) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -121,10 +123,12 @@ def _open(path: PathLike, shown: str) -> BinaryIO:
     return file
 
 
-def _name(file: BinaryIO) -> str:
+def name_of(file: BinaryIO) -> str:
+    """Name an open file in messages."""
     name: object = getattr(file, "name", None)
     return name if isinstance(name, str) else "the file"
 
 
-def _reason(error: OSError | ValueError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
+    """Name what the operating system says, by its constant."""
     return errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)

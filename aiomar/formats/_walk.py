@@ -29,13 +29,13 @@ from aiomar.formats._layout import (
     CHANNEL_HEADER,
     FILL,
     FIRST_INTERVALS,
+    KEY,
     LAST_INTERVALS,
     METER_HEADER,
     RECORD,
     SLOTS,
     TRAILER,
     TRAILER_COUNT,
-    MeterPlaces,
 )
 from aiomar.formats._records import Records
 from aiomar.formats._sniff import Kind, sniff
@@ -87,8 +87,6 @@ class _State(NamedTuple):
     kinds: frozenset[int]
 
 
-_KEY: Final = MeterPlaces.RECORDER
-"""Where all records but the trailer carry the recorder id."""
 _NOTHING: Final = FILL * (SLOTS // len(FILL))
 """The slots of a record that holds no interval."""
 _INTERVALS: Final = FIRST_INTERVALS
@@ -193,7 +191,7 @@ class Walk:
         """Take the header or the trailer in hand; a channel is given when it ends."""
         record, place = self._records.record(), self._records.number
         if kind == METER_HEADER:
-            self._key = record[_KEY]
+            self._key = record[KEY]
             self._ids = {key_text(self._key)}
             self._state = _IN_METER
             return MeterPart(record, place)
@@ -254,13 +252,13 @@ class Walk:
             self._refuse("fill_record", words, channel.place)
         width = channel.shape.width
         slots = b"".join((*whole, without_fill(last, width)))
-        if misfit := self._clocks.misfit(channel.record, len(slots) // width):
+        if misfit := self._clocks.misfit(channel.record, channel.shape, len(slots) // width):
             self._refuse(misfit.gate, misfit.words, channel.place, to_do=misfit.to_do or TO_DO)
         return slots
 
     def _check_id(self, record: bytes) -> None:
         """Hold the key of a record to its meter header; another one is told once."""
-        key = record[_KEY]
+        key = record[KEY]
         if key != self._key and (name := key_text(key)) not in self._ids:
             if self._ids:  # else no meter header was there, which is told
                 self._refuse("recorder", "a record carries another recorder id than its meter header")

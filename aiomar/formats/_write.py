@@ -7,17 +7,23 @@ wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
+from aiomar._beside import new_file
 from aiomar._types import PathLike
-from aiomar.errors import FormatError, UsageError
-from aiomar.formats._channel_gates import Clocks, header_faults
-from aiomar.formats._clocks import wall_time
-from aiomar.formats._fields import KEY, METER
+from aiomar.errors import DiskError, FormatError, UsageError
+from aiomar.formats._channel_gates import Clocks, shape
+from aiomar.formats._clocks import stamp, wall_time
+from aiomar.formats._fields import METER
+from aiomar.formats._layout import KEY
 from aiomar.formats._meters import MdefChannel, MdefMeter, channel_header
-from aiomar.formats._packing import interval_records, slots_fault, stamp, trailer
-from aiomar.formats._target import written
+from aiomar.formats._packing import interval_records, slots_fault, trailer
+from aiomar.formats._source import name_of, reason_of
 
 
 def write_mdef(meters: Iterable[MdefMeter], target: PathLike | BinaryIO, *, created: str | None = None) -> None:
@@ -44,7 +50,7 @@ def write_mdef(meters: Iterable[MdefMeter], target: PathLike | BinaryIO, *, crea
     """
     if created is not None and wall_time(created) is None:
         raise UsageError(f"created is no time ({created!a:.40}): give YYYYMMDDHHMM")
-    with written(target) as write:
+    with _written(target) as write:
         writing = _Writing(created)
         for meter in meters:
             write(b"".join(writing.meter(meter)))
@@ -80,9 +86,9 @@ class _Writing:
 
     def _check(self, channel: MdefChannel, record: bytes, owner: str) -> None:
         """Refuse what the reader would."""
-        faults = [words for _, words in header_faults(record)]
-        fault = faults[0] if faults else slots_fault(channel.slots, channel.width)
-        if fault is None and (misfit := self._clocks.misfit(record, channel.count)):
+        form = shape(record)
+        fault = form.faults[0][1] if form.faults else slots_fault(channel.slots, channel.width)
+        if fault is None and (misfit := self._clocks.misfit(record, form, channel.count)):
             fault = misfit.words
         if fault is not None:
             raise FormatError(f"{fault} ({owner}): build the channel with from_values", where=owner)
@@ -93,3 +99,58 @@ class _Writing:
             raise FormatError("there are no meters: give at least one", where="the file")
         latest = wall_time(self._latest)  # a time, or the channel had been refused
         return trailer(self._records + 1, self._created or (stamp(latest) if latest else self._latest))
+
+
+# --- Where the bytes go -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _written(target: PathLike | BinaryIO) -> Iterator[Callable[[bytes], None]]:
+    """Open a target; give the function that writes the next piece.
+
+    Args:
+        target: a path is given its new content when the block ends without an exception, and after one it is what it
+            was.  A binary file is written from where it stands and not closed.
+
+    Raises:
+        DestinationError: there can be no file at the path.
+        DiskError: the operating system refuses to write.
+        UsageError: it is neither a path nor a binary file to write to.
+    """
+    if isinstance(target, str | os.PathLike):
+        with new_file(Path(target), overwrite=True) as write:
+            yield write
+    elif callable(getattr(target, "write", None)):
+        yield lambda piece: _write_into(target, piece)
+        if callable(getattr(target, "flush", None)):
+            # What it still holds back: a full disk is known here and not when it is closed.
+            with _errors_of(target):
+                target.flush()
+    else:
+        raise UsageError(f"a {type(target).__name__} is no place for a file: give a path or a binary file")
+
+
+def _write_into(file: BinaryIO, piece: bytes) -> None:
+    rest: bytes | memoryview = piece
+    while rest:
+        with _errors_of(file):
+            taken: object = file.write(rest)
+        if not isinstance(taken, int) or taken < 1:
+            raise DiskError(
+                f"{name_of(file)} takes no more bytes for now: open it so that writing waits", errno=errno.EAGAIN
+            )
+        rest = memoryview(rest)[taken:]
+
+
+@contextmanager
+def _errors_of(file: BinaryIO) -> Iterator[None]:
+    """Turn errors of an open file into ours."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:  # text, open for reading only, or closed
+        raise UsageError(f"{name_of(file)} cannot be written to: open it with 'wb', and close it afterwards") from error
+    except OSError as error:
+        raise DiskError(
+            f"{name_of(file)} could not be written ({reason_of(error)}): make room or mend the disk, then try again",
+            errno=error.errno,
+        ) from error

@@ -10,9 +10,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from aiomar.errors import UsageError
 from aiomar.formats import CsvLayout
-from aiomar.protocol import FileFormat
 from aiomar.report._asked import questions
 from aiomar.report._coverage_values import Coverage, Problem, Series
 from aiomar.report._data import DataDirectory
@@ -44,14 +42,15 @@ def read_coverage(
         UsageError: the files are CSV and there is no layout.
         ConfigError: this machine has no time zone database.
     """
-    if data.file_format is FileFormat.CSV and layout is None:
-        raise UsageError("the layout of CSV files is not public: name their columns in a CsvLayout")
-    tell = progress or _nobody
+    reader = PieceReader.of(data, layout, progress)
     days = days_of(data.clock)
-    reader = PieceReader(data.file_format, data.clock, layout, tell)
     inventory = take_inventory(data.requests, reader, days)
     compare_copies(inventory, reader, days)
-    series = sorted(_series(data, inventory, days, tell), key=lambda one: (one.recorder_id, one.channel or 0))
+    series = []
+    for one in _series(data, inventory, days):
+        reader.go_on()
+        series.append(one)
+    series.sort(key=lambda one: (one.recorder_id, one.channel or 0))
     first = min((one.first_day for one in series), default=None)
     last = max((one.last_day for one in series), default=None)
     return Coverage(
@@ -70,14 +69,13 @@ def read_coverage(
     )
 
 
-def _series(data: DataDirectory, inventory: Inventory, days: Days, tell: Callable[[int], object]) -> Iterator[Series]:
+def _series(data: DataDirectory, inventory: Inventory, days: Days) -> Iterator[Series]:
     channels: dict[str, list[Found]] = {}
     for found in inventory.channels.values():
         channels.setdefault(found.key.recorder_id, []).append(found)
     steps = Counter(found.step for found in inventory.channels.values())
     usual = steps.most_common(1)[0][0] if steps else _QUARTER
     for question in questions(data, inventory, days):
-        tell(0)
         if not question.found:
             series = [series_of_nothing(question.name, usual, question.days, days)]
         else:
@@ -102,7 +100,3 @@ def _changes(data: DataDirectory, first: dt.date, last: dt.date) -> Iterator[dt.
         day = first + dt.timedelta(days=offset)
         if day_minutes(day, data.clock) != _DAY:
             yield day
-
-
-def _nobody(_size: int) -> None:
-    """Take progress that nobody asked for."""

@@ -7,6 +7,7 @@ import enum
 from array import array
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import attrs
@@ -60,6 +61,12 @@ class Totals:
     """That the file marks as estimated (channel status 4)."""
     flagged: int = 0
     """That the file marks as missing (interval status 7), or has fill or an empty cell for."""
+
+    @property
+    def full(self) -> bool:
+        """Whether everything that was asked for is there, and nothing else is to be said of it."""
+        odd = self.missing or self.duplicates or self.conflicts or self.estimated or self.flagged
+        return self.found == self.expected and not odd
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(**{name: getattr(self, name) + getattr(other, name) for name in _NAMES})
@@ -176,8 +183,18 @@ class Series:
         return map(_state, *(getattr(self, name) for name in _NAMES))
 
 
-def _total(coverage: Coverage) -> Totals:
-    return sum((series.totals for series in coverage.series), Totals())
+@attrs.frozen(kw_only=True, eq=False)
+class MeterGap:
+    """A gap that channels of one meter have in common."""
+
+    gap: Gap
+    series: tuple[Series, ...]
+    """Those channels, in order."""
+
+    @property
+    def recorder_id(self) -> str:
+        """The meter, as `Series.recorder_id` names it."""
+        return self.series[0].recorder_id
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -208,7 +225,12 @@ class Coverage:
     @cached_property
     def totals(self) -> Totals:
         """All series together."""
-        return _total(self)
+        return sum((series.totals for series in self.series), Totals())
+
+    @cached_property
+    def meter_count(self) -> int:
+        """How many meters there are; a group of which nothing could be read counts as one."""
+        return sum(1 for _ in self.meters())
 
     @property
     def expected(self) -> int:
@@ -253,6 +275,26 @@ class Coverage:
         """
         unreadable = any(problem.path is not None for problem in self.problems)
         return bool(self.series) and not (unreadable or self.missing or self.conflicts)
+
+    @cached_property
+    def channel_count(self) -> int:
+        """How many channels there are of which something could be read."""
+        return sum(series.channel is not None for series in self.series)
+
+    def meters(self) -> Iterator[tuple[str, tuple[Series, ...]]]:
+        """Give every recorder id with the series of its channels."""
+        for recorder_id, series in groupby(self.series, key=lambda one: one.recorder_id):
+            yield recorder_id, tuple(series)
+
+    def gaps(self) -> Iterator[MeterGap]:
+        """Give every gap, meter by meter and by its start; one that channels of a meter have in common comes once."""
+        for _, channels in self.meters():
+            together: dict[Gap, list[Series]] = {}
+            for series in channels:
+                for gap in series.gaps:
+                    together.setdefault(gap, []).append(series)
+            for gap in sorted(together, key=lambda gap: gap.start):
+                yield MeterGap(gap=gap, series=tuple(together[gap]))
 
     def day_minutes(self, day: dt.date) -> int:
         """Give the length of a day on the clock: 1,380, 1,440 or 1,500 minutes."""

@@ -12,6 +12,7 @@ import datetime as dt
 from array import array
 from bisect import bisect_right
 from functools import cache
+from typing import Literal
 
 from aiomar.formats import zone
 from aiomar.protocol import TimeType
@@ -45,11 +46,15 @@ def _midnight(day: dt.date, clock: TimeType) -> int:
 
 
 class DayCounts:
-    """A number for each of some days, 0 for all others; days are counted from `FIRST_DAY`."""
+    """A number for each of some days, 0 for all others; days are counted from `FIRST_DAY`.
 
-    def __init__(self) -> None:
+    Args:
+        code: of the array: H has room for all intervals of a day, I also for what hundreds of copies of them sum up to.
+    """
+
+    def __init__(self, code: Literal["H", "I"] = "H") -> None:
         self._first = 0
-        self._counts = array("H")
+        self._counts: array[int] = array(code)
 
     def add(self, first: int, counts: array[int]) -> None:
         """Add numbers to the days from one on."""
@@ -75,24 +80,25 @@ class DayCounts:
     def cut(self, first: int, behind: int) -> array[int]:
         """Give the numbers of the days from one on and before another; not to be changed, as zeros are shared."""
         if not self._counts:
-            return _zeros(behind - first)
+            return _zeros(behind - first, "H")
         self._reserve(first, behind)
-        return self._counts[first - self._first : behind - self._first]
+        numbers = self._counts[first - self._first : behind - self._first]
+        return numbers if numbers.typecode == "H" else array("H", numbers)
 
     def _reserve(self, first: int, behind: int) -> None:
         if not self._counts:
             self._first = first
         before, after = self._first - first, behind - self._first - len(self._counts)
         if before > 0:
-            self._counts = _zeros(before) + self._counts  # a new one
+            self._counts = _zeros(before, self._counts.typecode) + self._counts  # a new one
             self._first = first
         if after > 0:
-            self._counts.extend(_zeros(after))
+            self._counts.extend(_zeros(after, self._counts.typecode))
 
 
 @cache
-def _zeros(days: int) -> array[int]:
-    return array("H", bytes(2 * days))
+def _zeros(days: int, code: str) -> array[int]:
+    return array(code, [0]) * days
 
 
 class Days:

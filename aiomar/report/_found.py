@@ -35,8 +35,9 @@ class Found:
     label: str
     step: int
     """Minutes of an interval, as the first piece had it."""
-    estimated: DayCounts = attrs.field(factory=DayCounts)
-    flagged: DayCounts = attrs.field(factory=DayCounts)
+    estimated: DayCounts = attrs.field(factory=lambda: DayCounts("I"))
+    flagged: DayCounts = attrs.field(factory=lambda: DayCounts("I"))
+    """Of all copies, until `compare_copies` has put them right."""
     conflicts: DayCounts = attrs.field(factory=DayCounts)
     _spans: array[int] = attrs.field(factory=lambda: array("q"))
 

@@ -7,20 +7,21 @@ meters takes no more memory than one meter.  It has no script, asks for nothing,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 
+from aiomar._beside import new_file
 from aiomar._types import PathLike
 from aiomar.errors import UsageError
 from aiomar.report._coverage_values import Coverage, DayState
 from aiomar.report._html_bands import draw_bands
-from aiomar.report._html_file import write_whole
 from aiomar.report._html_lists import gap_list, problem_list, series_list, submission_list
-from aiomar.report._html_rows import WORDS, legend_item, meters, series_row
+from aiomar.report._html_rows import WORDS, legend_item, series_row
 from aiomar.report._html_style import CELL, patterns, policy, style_sheet
 from aiomar.report._html_text import clock_words, counted, days, number, on_clock, sentence_list, share, text
 from aiomar.report._profile import LoadProfile
-from aiomar.report._svg_map import Days, Row, draw_map
+from aiomar.report._svg_map import Columns, Row, draw_map
 from aiomar.report._svg_profile import draw_profile
 from aiomar.submissions import SubmissionRecord
 
@@ -28,6 +29,8 @@ MOST_ROWS = 120
 """Up to so many channels each has a row of its own; more are shown in bands of meters."""
 MOST_DAYS = 3_660
 """Days that a map shows, ten years."""
+_GATHERED = 1 << 16
+"""Characters that are written at once."""
 
 
 def write_html(
@@ -38,6 +41,7 @@ def write_html(
     profile: LoadProfile | None = None,
     made_at: dt.datetime,
     overwrite: bool = True,
+    progress: Callable[[int], object] | None = None,
 ) -> None:
     """Write a report that a browser opens, as one file that needs no other.  Blocks.
 
@@ -50,6 +54,7 @@ def write_html(
         profile: the load of a meter, to be drawn too.
         made_at: when the report is made; aware.
         overwrite: whether a file that is there already may be replaced.
+        progress: told the bytes that were written; what it raises ends the writing, and nothing appears.
 
     Raises:
         DestinationError: the path cannot be written, or there is something already.
@@ -58,13 +63,30 @@ def write_html(
     """
     if made_at.tzinfo is None:
         raise UsageError("made_at has no time zone: give an aware time, such as datetime.now(UTC)")
-    write_whole(target, _page(coverage, submissions, profile, made_at), overwrite=overwrite)
+    with new_file(Path(target), overwrite=overwrite) as write:
+        for part in _gathered(_page(coverage, submissions, profile, made_at)):
+            write(part)
+            if progress is not None:
+                progress(len(part))
+
+
+def _gathered(pieces: Iterable[str]) -> Iterator[bytes]:
+    """Put pieces together, so that not every one of a million is written by itself."""
+    held: list[str] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _GATHERED:
+            yield "".join(held).encode()
+            held, size = [], 0
+    yield "".join(held).encode()
 
 
 def _page(
     coverage: Coverage, submissions: Iterable[SubmissionRecord], profile: LoadProfile | None, made_at: dt.datetime
 ) -> Iterator[str]:
-    name = text(coverage.directory.name or coverage.directory)
+    name = text(coverage.directory.absolute().name or coverage.directory)
     yield from _head(f"{name}: coverage of meter data")
     yield f'<p class="kind">Coverage of meter data in {text(coverage.directory)}</p>\n'
     yield from _verdict(coverage)
@@ -75,7 +97,7 @@ def _page(
         yield from gap_list(coverage)
     if coverage.problems:
         yield '<h2 id="problems">Problems</h2>\n'
-        yield from problem_list(coverage.problems)
+        yield from problem_list(coverage)
     if coverage.series:
         yield "<h2>In numbers</h2>\n"
         yield from series_list(coverage)
@@ -107,12 +129,11 @@ def _verdict(coverage: Coverage) -> Iterator[str]:
 def _headline(coverage: Coverage) -> str:
     if not coverage.series:
         return "Nothing to show: no file with intervals was read"
-    count = len({series.recorder_id for series in coverage.series})
-    where = counted(count, "meter")
+    where = counted(coverage.meter_count, "meter")
     if coverage.complete:
         return f"Complete: all {number(coverage.expected)} intervals of {where} are there"
     if coverage.missing:
-        missed = len({series.recorder_id for series in coverage.series if series.totals.missing})
+        missed = sum(any(series.totals.missing for series in channels) for _, channels in coverage.meters())
         verb = "is" if coverage.missing == 1 else "are"
         return (
             f"Not complete: {number(coverage.missing)} of {counted(coverage.expected, 'interval')} {verb} missing "
@@ -142,16 +163,15 @@ def _remarks(coverage: Coverage) -> Iterator[str]:
             "No catalogue tells what was asked for: every channel is expected on every day between the first and the "
             "last that any file has."
         )
-    if coverage.left_out:
-        words = text(coverage.left_out_words or counted(coverage.left_out, "file"))
-        yield f"Not looked at: {words}."
+    if coverage.left_out_words:
+        yield f"Not looked at: {text(coverage.left_out_words)}."
 
 
 def _facts(coverage: Coverage, made_at: dt.datetime) -> Iterator[str]:
     span = days(coverage.first_day, coverage.last_day) if coverage.first_day and coverage.last_day else "none"
     facts = {
         "Days": span,
-        "Meters, channels": f"{len({one.recorder_id for one in coverage.series}):,}, {len(coverage.series):,}",
+        "Meters, channels": f"{number(coverage.meter_count)}, {number(coverage.channel_count)}",
         "Intervals expected": number(coverage.expected),
         "Intervals found": number(coverage.found),
         "Intervals missing": f"{number(coverage.missing)} ({share(coverage.missing, coverage.expected)})",
@@ -172,25 +192,25 @@ def _map(coverage: Coverage) -> Iterator[str]:
     if grid.first != coverage.first_day:
         yield f'<p class="dim">The map shows the last {number(MOST_DAYS)} days; the lists below know all.</p>\n'
     if len(coverage.series) > MOST_ROWS:
-        yield from draw_bands(coverage, grid, sum(1 for _ in meters(coverage)))
+        yield from draw_bands(coverage, grid)
         return
     about = "One row for each channel, one column for each day; the tables below tell the same in numbers."
     yield from draw_map(_rows(coverage, grid), grid, name="map", title="Coverage by channel and day", about=about)
 
 
-def _rows(coverage: Coverage, grid: Days) -> Iterator[Row]:
-    for _, channels in meters(coverage):
+def _rows(coverage: Coverage, grid: Columns) -> Iterator[Row]:
+    for _, channels in coverage.meters():
         for series in channels:
             yield series_row(series, grid, first=series is channels[0])
 
 
-def _grid(coverage: Coverage, first: dt.date, last: dt.date) -> Days:
+def _grid(coverage: Coverage, first: dt.date, last: dt.date) -> Columns:
     first = max(first, last - dt.timedelta(days=MOST_DAYS - 1))
     changes = tuple((day, coverage.day_minutes(day)) for day in coverage.change_days if day >= first)
-    return Days(first=first, count=(last - first).days + 1, changes=changes)
+    return Columns(first=first, count=(last - first).days + 1, changes=changes)
 
 
-def _legend(grid: Days) -> Iterator[str]:
+def _legend(grid: Columns) -> Iterator[str]:
     yield '<ul class="legend" aria-label="Legend">'
     yield from (legend_item(state.value, WORDS[state]) for state in DayState)
     for day, minutes in grid.changes:

@@ -21,11 +21,10 @@ from aiomar.report._html_rows import (
     legend_item,
     marks,
     meter_row,
-    meters,
     total,
 )
 from aiomar.report._html_text import counted, number, text
-from aiomar.report._svg_map import Days, Row, Run, draw_map, shortened
+from aiomar.report._svg_map import Columns, Row, Run, draw_map, shortened
 
 _SHARES = ((0.01, "up to 1 %"), (0.05, "up to 5 %"), (0.2, "up to 20 %"), (0.5, "up to 50 %"), (1.0, "more than 50 %"))
 """Share of a band's intervals that is missing, at most, and its name."""
@@ -61,24 +60,19 @@ class Band:
         return (series for _, channels in self.meters for series in channels)
 
 
-def bands(coverage: Coverage, count: int) -> Iterator[Band]:
-    """Cut the meters of a report into bands of a round number.
-
-    Args:
-        coverage: of the report.
-        count: how many meters there are.
-    """
-    size = next((size for size in _SIZES if size * _MOST_BANDS >= count), _SIZES[-1])
-    every = meters(coverage)
+def bands(coverage: Coverage) -> Iterator[Band]:
+    """Cut the meters of a report into bands of a round number."""
+    size = next((size for size in _SIZES if size * _MOST_BANDS >= coverage.meter_count), _SIZES[-1])
+    every = coverage.meters()
     place = 1
     while some := list(islice(every, size)):
         yield Band(number=place, meters=some)
         place += 1
 
 
-def draw_bands(coverage: Coverage, grid: Days, count: int) -> Iterator[str]:
+def draw_bands(coverage: Coverage, grid: Columns) -> Iterator[str]:
     """Draw the overview, and behind it every band with its meters."""
-    every = list(bands(coverage, count))
+    every = list(bands(coverage))
     rows = (_band_row(band, grid) for band in every)
     about = "One row for each band of meters, one column for each day; the tables below tell the same in numbers."
     yield f"<h3>Overview: {counted(len(every), 'band')} of {number(len(every[0].meters))} meters</h3>\n"
@@ -108,15 +102,10 @@ def _verdict(figures: Totals, trouble: int) -> str:
 
 def _troubled(band: Band) -> int:
     """Count the meters with something to look at."""
-    return sum(any(_is_odd(series) for series in channels) for _, channels in band.meters)
+    return sum(not all(series.totals.full for series in channels) for _, channels in band.meters)
 
 
-def _is_odd(series: Series) -> bool:
-    figures = series.totals
-    return figures != Totals(expected=figures.expected, found=figures.expected)
-
-
-def _band_row(band: Band, grid: Days) -> Row:
+def _band_row(band: Band, grid: Columns) -> Row:
     figures = total(series.totals for series in band.channels)
     return Row(
         label=band.name,
@@ -127,7 +116,7 @@ def _band_row(band: Band, grid: Days) -> Row:
     )
 
 
-def _band_runs(band: Band, grid: Days) -> Iterator[Run]:
+def _band_runs(band: Band, grid: Columns) -> Iterator[Run]:
     """Add up a band day by day; only days with a mark become cells."""
     by_day: dict[int, list[DayCoverage]] = {}
     due = [0] * grid.count

@@ -6,11 +6,9 @@ import datetime as dt
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 
-import attrs
-
 from aiomar.protocol import TimeType
-from aiomar.report._coverage_values import Coverage, Gap, Problem, Series, Totals
-from aiomar.report._html_rows import channel_words, meters
+from aiomar.report._coverage_values import Coverage, MeterGap, Problem, Series
+from aiomar.report._html_rows import channel_words
 from aiomar.report._html_text import counted, days, number, on_clock, share, table, text
 from aiomar.submissions import SubmissionRecord, SubmissionState
 
@@ -29,51 +27,29 @@ _STATES = {
 _TAKEN = frozenset({SubmissionState.ACCEPTED, SubmissionState.SENDING})
 
 
-@attrs.frozen
-class _MeterGap:
-    """The same gap in some channels of a meter."""
-
-    recorder_id: str
-    channels: Sequence[str]
-    gap: Gap
-
-
 def gap_list(coverage: Coverage) -> Iterator[str]:
     """List the gaps, the longest first, with what explains them."""
-    total = sum(1 for _ in _gaps(coverage))
+    total = sum(1 for _ in coverage.gaps())
     if not total:
         yield "<p>No interval is missing.</p>\n"
         return
-    shown = heapq.nsmallest(MOST_GAPS, _gaps(coverage), key=_longest_first)
+    shown = heapq.nsmallest(MOST_GAPS, coverage.gaps(), key=_longest_first)
     heads = ("Meter", "Channel", "From", "To", "Intervals", "Why")
     caption = f"{counted(total, 'gap')}, the longest first; times on the {coverage.clock.value} clock"
     yield from table(caption, heads, (_gap_row(gap, coverage.clock) for gap in shown), numeric=frozenset({4}))
-    yield from _left(total - len(shown), "gap", "gaps", f"<code>aiomar report {text(coverage.directory)} --json</code>")
+    yield from _left(total - len(shown), "gap", _report_on(coverage))
 
 
-def _gaps(coverage: Coverage) -> Iterator[_MeterGap]:
-    """Give every gap, once for all channels of a meter that have it."""
-    for recorder_id, channels in meters(coverage):
-        together: dict[tuple[dt.datetime, dt.datetime, int, str | None], list[str]] = {}
-        for series in channels:
-            for gap in series.gaps:
-                together.setdefault(attrs.astuple(gap), []).append(channel_words(series))
-        for key, names in together.items():
-            start, end, intervals, reason = key
-            gap = Gap(start=start, end=end, intervals=intervals, reason=reason)
-            yield _MeterGap(recorder_id, names, gap)
+def _longest_first(missing: MeterGap) -> tuple[int, str, dt.datetime]:
+    return -missing.gap.intervals * len(missing.series), missing.recorder_id, missing.gap.start
 
 
-def _longest_first(gap: _MeterGap) -> tuple[int, str, dt.datetime]:
-    return -gap.gap.intervals * len(gap.channels), gap.recorder_id, gap.gap.start
-
-
-def _gap_row(missing: _MeterGap, clock: TimeType) -> Sequence[str]:
+def _gap_row(missing: MeterGap, clock: TimeType) -> Sequence[str]:
     gap = missing.gap
-    several = f"{counted(len(missing.channels), 'channel')} × " if len(missing.channels) > 1 else ""
+    several = f"{counted(len(missing.series), 'channel')} × " if len(missing.series) > 1 else ""
     return (
         text(missing.recorder_id),
-        text(", ".join(missing.channels)),
+        text(", ".join(map(channel_words, missing.series))),
         _time(gap.start, clock),
         _time(gap.end, clock),
         several + number(gap.intervals),
@@ -81,8 +57,9 @@ def _gap_row(missing: _MeterGap, clock: TimeType) -> Sequence[str]:
     )
 
 
-def problem_list(problems: Sequence[Problem]) -> Iterator[str]:
+def problem_list(coverage: Coverage) -> Iterator[str]:
     """List the files that cannot be read and the downloads that failed."""
+    problems = coverage.problems
     rows = (
         (
             text(problem.path.name if problem.path else _asked(problem)),
@@ -93,7 +70,7 @@ def problem_list(problems: Sequence[Problem]) -> Iterator[str]:
     )
     heads = ("File or request", "Days", "What happened")
     yield from table("Files that cannot be read, and downloads that failed", heads, rows, numeric=frozenset())
-    yield from _left(len(problems) - MOST_PROBLEMS, "problem", "problems", "<code>aiomar report --json</code>")
+    yield from _left(len(problems) - MOST_PROBLEMS, "problem", _report_on(coverage))
 
 
 def _asked(problem: Problem) -> str:
@@ -103,7 +80,7 @@ def _asked(problem: Problem) -> str:
 def series_list(coverage: Coverage) -> Iterator[str]:
     """List the series in numbers: all where they are few, otherwise those that miss most."""
     few = len(coverage.series) <= MOST_SERIES
-    odd = [one for one in coverage.series if few or one.totals != _full(one.totals)]
+    odd = [one for one in coverage.series if few or not one.totals.full]
     shown = odd if few else heapq.nsmallest(MOST_SERIES, odd, key=_worst_first)
     if not shown:
         yield "<p>Every channel is full.</p>\n"
@@ -124,7 +101,7 @@ def series_list(coverage: Coverage) -> Iterator[str]:
         "Marked missing",
     )
     yield from table(caption, heads, map(_series_row, shown), numeric=frozenset(range(4, 12)))
-    yield from _left(len(odd) - len(shown), "channel", "channels", "<code>aiomar report --json</code>")
+    yield from _left(len(odd) - len(shown), "channel", _report_on(coverage))
 
 
 def _series_row(series: Series) -> Sequence[str]:
@@ -146,10 +123,6 @@ def _series_row(series: Series) -> Sequence[str]:
     )
 
 
-def _full(figures: Totals) -> Totals:
-    return Totals(expected=figures.expected, found=figures.expected)
-
-
 def _worst_first(series: Series) -> tuple[int, int]:
     return -series.totals.missing, -series.totals.conflicts
 
@@ -168,7 +141,7 @@ def submission_list(submissions: Iterable[SubmissionRecord], clock: TimeType) ->
     yield "<h2>Submissions</h2>\n"
     caption = f"{counted(count, 'submission')} in the ledger, the newest first"
     yield from table(caption, heads, rows, numeric=frozenset({4}))
-    yield from _left(count - len(newest), "submission", "submissions", "<code>aiomar submissions list --json</code>")
+    yield from _left(count - len(newest), "submission", "aiomar submissions list --json")
 
 
 def _submission_row(record: SubmissionRecord, clock: TimeType) -> Sequence[str]:
@@ -184,12 +157,16 @@ def _submission_row(record: SubmissionRecord, clock: TimeType) -> Sequence[str]:
     )
 
 
-def _left(count: int, one: str, many: str, how: str) -> Iterator[str]:
-    """Say how many more there are, and where."""
+def _report_on(coverage: Coverage) -> str:
+    return f"aiomar report {coverage.directory} --json"
+
+
+def _left(count: int, thing: str, command: str) -> Iterator[str]:
+    """Say how many more there are, and what shows them."""
     if count > 0:
         verb = "is" if count == 1 else "are"
-        more = counted(count, f"more {one}", f"more {many}")
-        yield f'<p class="dim">{more} {verb} not shown here. All of them: {how}</p>\n'
+        more = counted(count, f"more {thing}")
+        yield f'<p class="dim">{more} {verb} not shown here. All of them: <code>{text(command)}</code></p>\n'
 
 
 def _time(instant: dt.datetime, clock: TimeType) -> str:

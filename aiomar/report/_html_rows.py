@@ -12,10 +12,11 @@ from operator import ne, not_
 
 import attrs
 
-from aiomar.report._coverage_values import Coverage, DayCoverage, DayState, Series, Totals
+from aiomar.formats._layout import UNITS
+from aiomar.report._coverage_values import DayCoverage, DayState, Series, Totals
 from aiomar.report._html_style import CELL
 from aiomar.report._html_text import counted, days
-from aiomar.report._svg_map import Days, Row, Run
+from aiomar.report._svg_map import Columns, Row, Run
 
 WORDS = {
     DayState.NOT_ASKED: "not asked for",
@@ -28,7 +29,6 @@ WORDS = {
     DayState.MISSING: "all intervals missing",
     DayState.CONFLICT: "copies that differ",
 }
-UNITS = {"01": "kWh", "03": "kvarh"}
 _RANK = {state: rank for rank, state in enumerate(DayState)}
 
 Marks = dict[int, DayCoverage]
@@ -52,12 +52,6 @@ class Cell:
     figures: Totals
 
 
-def meters(coverage: Coverage) -> Iterator[tuple[str, list[Series]]]:
-    """Give every meter with the series of its channels."""
-    for recorder_id, series in groupby(coverage.series, key=lambda one: one.recorder_id):
-        yield recorder_id, list(series)
-
-
 def unit(code: str | None) -> str:
     """Name a unit; a code that nobody explained, or the word of a CSV file, stays as it stands."""
     return UNITS.get(code, f"unit {code}" if code.isdigit() else code) if code else ""
@@ -66,11 +60,11 @@ def unit(code: str | None) -> str:
 def channel_words(series: Series) -> str:
     """Name a channel and what it measures."""
     if series.channel is None:
-        return "unread"
+        return "none read"
     return " ".join(filter(None, [f"{series.channel}", unit(series.unit_code)]))
 
 
-def marks(series: Series, grid: Days) -> Marks:
+def marks(series: Series, grid: Columns) -> Marks:
     """Find the days of a series that are not plainly full, those of the map that it does not reach among them."""
     shift = (series.first_day - grid.first).days
     reached = range(max(0, shift), min(grid.count, shift + len(series)))
@@ -90,9 +84,10 @@ def _suspects(series: Series) -> set[int]:
     return set[int]().union(*(compress(count(), figures) for figures in (*odd, differs, map(not_, series.expected))))
 
 
-def series_row(series: Series, grid: Days, *, first: bool) -> Row:
+def series_row(series: Series, grid: Columns, *, first: bool) -> Row:
     """Make the row of one channel."""
-    label = ", ".join(filter(None, [series.recorder_id, f"channel {channel_words(series)}", series.label]))
+    channel = f"channel {channel_words(series)}" if series.channel is not None else "nothing could be read"
+    label = ", ".join(filter(None, [series.recorder_id, channel, series.label]))
     return Row(
         label=series.recorder_id,
         note=channel_words(series),
@@ -103,7 +98,7 @@ def series_row(series: Series, grid: Days, *, first: bool) -> Row:
     )
 
 
-def meter_row(recorder_id: str, channels: Sequence[Series], grid: Days) -> Row:
+def meter_row(recorder_id: str, channels: Sequence[Series], grid: Columns) -> Row:
     """Make the row of a meter, each day in the worst state of its channels."""
     figures = total(series.totals for series in channels)
     return Row(
@@ -132,7 +127,7 @@ def figures_words(figures: Totals) -> str:
     return ", ".join(parts)
 
 
-def joined(cells: Iterable[Cell], grid: Days) -> Iterator[Run]:
+def joined(cells: Iterable[Cell], grid: Columns) -> Iterator[Run]:
     """Join days that lie side by side and look alike."""
     # Of days that lie side by side, place in the map and place among the cells are the same distance apart.
     places = enumerate(cells)
@@ -145,12 +140,12 @@ def joined(cells: Iterable[Cell], grid: Days) -> Iterator[Run]:
         yield Run(begin, end, kind, f"{span}: {name}{said}")
 
 
-def _series_runs(series: Series, grid: Days) -> Iterator[Run]:
+def _series_runs(series: Series, grid: Columns) -> Iterator[Run]:
     cells = sorted(marks(series, grid).items())
     yield from joined((Cell(index, day.state.value, WORDS[day.state], day) for index, day in cells), grid)
 
 
-def _meter_runs(channels: Sequence[Series], grid: Days) -> Iterator[Run]:
+def _meter_runs(channels: Sequence[Series], grid: Columns) -> Iterator[Run]:
     # A generator: marks are found when the row is drawn, so that those of one meter are held at a time.
     yield from joined(_meter_cells(channels, [marks(series, grid) for series in channels]), grid)
 

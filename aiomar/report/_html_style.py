@@ -127,7 +127,7 @@ svg text.strong{fill:var(--fg)}
 .full{fill:var(--full)}
 .empty{fill:var(--empty)}
 .month{stroke:var(--bg);stroke-width:1}
-.tick,.grid{stroke:var(--line);stroke-width:1;fill:none}
+.grid{stroke:var(--line);stroke-width:1;fill:none}
 .mark{stroke:var(--change);stroke-width:1;stroke-dasharray:3 2}
 .band{fill:var(--estimated);opacity:.25}
 .mean{stroke:var(--duplicate);stroke-width:2;fill:none;stroke-linejoin:round}

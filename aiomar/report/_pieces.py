@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import struct
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Self
 
 import attrs
 
+from aiomar.errors import DiskError, FormatError, UsageError
 from aiomar.formats import CsvInterval, CsvLayout, MdefChannel, read_csv_intervals, read_mdef
+from aiomar.formats._layout import ESTIMATED, FILL, MISSING, RECORD, SLOTS
 from aiomar.protocol import FileFormat, TimeType
+from aiomar.report._data import DataDirectory
 from aiomar.report._days import HOUR, minute_of
 
-_ESTIMATED = 1 << 3  # bit 4 of a channel status
-_MISSING = 1 << 6  # bit 7 of an interval status
-_RECORD, _SLOTS = 216, 192
 _WHOLE = 8  # bytes of a slot with both status words
-_FILL = b"\xff\x7f"
 _SLOT = struct.Struct("<dHH")
 _NO_VALUE = b"\xff" * 8
 _MOST_ROWS = 4_096
@@ -31,7 +32,7 @@ def _table(bit: int) -> bytes:
     return bytes(bool(byte & bit) for byte in range(256))
 
 
-_IS_ESTIMATED, _IS_MISSING = _table(_ESTIMATED), _table(_MISSING)
+_IS_ESTIMATED, _IS_MISSING = _table(ESTIMATED), _table(MISSING)
 
 
 class Key(NamedTuple):
@@ -39,13 +40,6 @@ class Key(NamedTuple):
 
     recorder_id: str
     channel: int
-
-
-class Content(Protocol):
-    """What stands in the intervals of a piece."""
-
-    def __call__(self) -> bytes:
-        """Give value and status words of every interval, equally many bytes for each; a missing word counts as 0."""
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +58,10 @@ class Piece:
     """A byte for each interval, 1 where it is marked so; empty where none is."""
     flagged: bytes
     """Likewise."""
-    content: Content
+    content: Callable[[], bytes]
+    """Gives value and status words of every interval, equally many bytes for each; a missing word counts as 0."""
+    values: Callable[[], array[float]]
+    """Gives a number for every interval; where the file has none it is not finite."""
     where: str
 
     @property
@@ -89,35 +86,58 @@ class PieceReader:
     _layout: CsvLayout | None
     _progress: Progress
 
+    @classmethod
+    def of(cls, data: DataDirectory, layout: CsvLayout | None, progress: Progress | None) -> Self:
+        """Make what reads the files of a directory.
+
+        Raises:
+            UsageError: they are CSV and there is no layout.
+        """
+        if data.file_format is FileFormat.CSV and layout is None:
+            raise UsageError("the layout of CSV files is not public: name their columns in a CsvLayout")
+        return cls(data.file_format, data.clock, layout, progress or _nobody)
+
     def read(self, path: Path) -> Iterator[Piece]:
-        """Give the pieces of a file.
+        """Give the pieces of a file; one that breaks is told as read to its end.
 
         Raises:
             FormatError: it is gone, cannot be opened, or breaks a rule of its format.
             DiskError: the operating system refuses to read.
         """
-        if self._layout is None or self._file_format is FileFormat.MDEF:
-            yield from self._read_mdef(path)
-        else:
-            yield from self._read_csv(path, self._layout)
+        told = 0
 
-    def _read_mdef(self, path: Path) -> Iterator[Piece]:
+        def tell(size: int) -> None:
+            nonlocal told
+            told += size
+            self._progress(size)
+
+        try:
+            if self._layout is None or self._file_format is FileFormat.MDEF:
+                yield from self._read_mdef(path, tell)
+            else:
+                yield from self._read_csv(path, self._layout, tell)
+        except (FormatError, DiskError):
+            tell(max(_size_of(path) - told, 0))
+            raise
+        tell(max(_size_of(path) - told, 0))
+
+    def go_on(self) -> None:
+        """Ask whether to go on where nothing is read: progress may raise, and ends it."""
+        self._progress(0)
+
+    def _read_mdef(self, path: Path, tell: Progress) -> Iterator[Piece]:
         for meter in read_mdef(path, clock=self._clock):
             records = 1
             for channel in meter.channels:
-                records += 1 - -len(channel.slots) // _SLOTS
+                records += 1 + math.ceil(len(channel.slots) / SLOTS)
                 yield _mdef_piece(meter.recorder_id, channel, self._clock, path)
-            self._progress(records * _RECORD)
+            tell(records * RECORD)
 
-    def _read_csv(self, path: Path, layout: CsvLayout) -> Iterator[Piece]:
+    def _read_csv(self, path: Path, layout: CsvLayout, tell: Progress) -> Iterator[Piece]:
         runs: dict[Key, _Run] = {}
-        try:
-            size = os.stat(path).st_size  # noqa: PTH116 - its error is for the reader to tell
-        except (OSError, ValueError):
-            size = 0
         for number, row in enumerate(read_csv_intervals(path, layout, clock=self._clock)):
             if not number % _OFTEN:
-                self._progress(0)
+                tell(0)
             key = Key(row.recorder_id, row.channel)
             run = runs.get(key)
             if run is None or not run.goes_on(row):
@@ -127,7 +147,17 @@ class PieceReader:
             run.add(row)
         for key, run in runs.items():
             yield run.piece(key, path)
-        self._progress(size)
+
+
+def _nobody(_size: int) -> None:
+    """Take progress that nobody asked for."""
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - its error is for the reader to tell
+    except (OSError, ValueError):
+        return 0
 
 
 def _mdef_piece(recorder_id: str, channel: MdefChannel, clock: TimeType, path: Path) -> Piece:
@@ -142,6 +172,7 @@ def _mdef_piece(recorder_id: str, channel: MdefChannel, clock: TimeType, path: P
         estimated=estimated,
         flagged=flagged,
         content=lambda: _slots(channel),
+        values=channel.values,
         where=f"{path}, {recorder_id} channel {channel.number}",
     )
 
@@ -154,7 +185,7 @@ def _marks(channel: MdefChannel) -> tuple[bytes, bytes]:
         estimated = _marked(slots[4::width], _IS_ESTIMATED)
     if channel.has_interval_status:
         flagged = _marked(slots[width - 2 :: width], _IS_MISSING)
-    fill = _FILL * (width // 2)
+    fill = FILL * (width // 2)
     place = slots.find(fill)
     if place >= 0:  # hardly ever
         empty, none = bytearray(flagged or bytes(channel.count)), bytearray(estimated)
@@ -208,8 +239,8 @@ class _Run:
         channel_status, interval_status = row.channel_status or 0, row.interval_status or 0
         slot = _SLOT.pack(0.0 if row.value is None else row.value, channel_status, interval_status)
         self._slots += slot if row.value is not None else _NO_VALUE + slot[len(_NO_VALUE) :]
-        self._estimated.append(bool(channel_status & _ESTIMATED))
-        self._flagged.append(row.value is None or bool(interval_status & _MISSING))
+        self._estimated.append(bool(channel_status & ESTIMATED))
+        self._flagged.append(row.value is None or bool(interval_status & MISSING))
         self._end = row.end
 
     def piece(self, key: Key, path: Path) -> Piece:
@@ -224,5 +255,6 @@ class _Run:
             estimated=_or_nothing(self._estimated),
             flagged=_or_nothing(self._flagged),
             content=lambda: slots,
+            values=lambda: array("d", (value for value, *_ in _SLOT.iter_unpack(slots))),
             where=f"{path}, line {self._first.line}",
         )

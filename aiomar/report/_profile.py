@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Iterator
-from itertools import groupby, repeat
+from collections.abc import Callable, Iterable
+from itertools import groupby
 
 import attrs
 
-from aiomar._types import PathLike
-from aiomar.errors import FormatError, UsageError
-from aiomar.formats import CsvLayout, MdefChannel, read_csv_intervals, read_mdef, zone
-from aiomar.protocol import FileFormat, TimeType
+from aiomar.errors import DiskError, FormatError, UsageError
+from aiomar.formats import CsvLayout, zone
+from aiomar.protocol import TimeType
 from aiomar.report._data import DataDirectory
-from aiomar.report._days import day_minutes
+from aiomar.report._days import day_minutes, instant_of
+from aiomar.report._pieces import Piece, PieceReader
 
-_MISSING = 1 << 6
-"""Interval status 7, data missing: numbers of a status count bits from 1."""
 _SATURDAY = 5
 _SOME = 5
 """Meters that a message names."""
-_MINUTE = dt.timedelta(minutes=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -81,83 +78,59 @@ class LoadProfile:
 
 
 def read_profile(
-    data: DataDirectory, recorder_id: str, *, channel: int | None = None, layout: CsvLayout | None = None
+    data: DataDirectory,
+    recorder_id: str,
+    *,
+    channel: int | None = None,
+    layout: CsvLayout | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> LoadProfile:
     """Read the load of one meter.  Blocks; memory grows with what the meter has, not with the files.
 
-    An interval that is there more than once counts once, as it stands in the first file.
+    An interval that is there more than once counts once, as it stands in the first file that has a value for it.
 
     Args:
         data: the files, and the clock that they are read by.
         recorder_id: of the meter, as the files have it.
         channel: its number; `None` for the lowest one that has a value.
         layout: of CSV files.
+        progress: told the bytes that were read; what it raises ends the reading.
 
     Raises:
         UsageError: no file has this meter, or the meter no such channel, or no value at all; or CSV without a layout.
-        DiskError: the operating system refuses to read.
+        ConfigError: this machine has no time zone database.
     """
-    is_csv = data.file_format is FileFormat.CSV
-    if is_csv and layout is None:
-        raise UsageError("the columns of CSV files are not public: give a layout that names them")
-    found = _Found(recorder_id, channel)
+    reader = PieceReader.of(data, layout, progress)
+    found = _Met(recorder_id, channel)
     for path in data.files:
         try:
-            found.add(_csv_blocks(path, layout, data.clock) if layout and is_csv else _mdef_blocks(path, data.clock))
-        except FormatError:
+            found.add(reader.read(path))
+        except (FormatError, DiskError):
             found.unread += 1
     return _profile(found.channel(), found, data.clock)
 
 
-@attrs.frozen
-class _Block:
-    """Intervals of one channel in one file; `None` where there is no value to be used.
-
-    Args:
-        recorder_id: of the meter.
-        channel: its number.
-        unit_code: of the values.
-        minutes: length of an interval.
-        values: instant at which an interval begins, and its value.
-    """
-
-    recorder_id: str
-    channel: int
-    unit_code: str | None
-    minutes: int
-    values: Iterable[tuple[dt.datetime, float | None]]
-
-
-def _mdef_blocks(path: PathLike, clock: TimeType) -> Iterator[_Block]:
-    for meter in read_mdef(path, clock=clock):
-        for channel in meter.channels:
-            minutes = channel.interval // _MINUTE
-            yield _Block(meter.recorder_id, channel.number, channel.unit_code, minutes, _mdef_values(channel, clock))
-
-
-def _mdef_values(channel: MdefChannel, clock: TimeType) -> Iterator[tuple[dt.datetime, float | None]]:
-    begins, length = channel.begins(clock), channel.interval
-    statuses = channel.interval_statuses() or repeat(0)
-    for place, (value, status) in enumerate(zip(channel.values(), statuses, strict=False)):
-        usable = math.isfinite(value) and not status & _MISSING
-        yield begins + place * length, value if usable else None
-
-
-def _csv_blocks(path: PathLike, layout: CsvLayout, clock: TimeType) -> Iterator[_Block]:
-    for row in read_csv_intervals(path, layout, clock=clock):
-        usable = row.value is not None and math.isfinite(row.value) and not (row.interval_status or 0) & _MISSING
-        value = row.value if usable else None
-        minutes = (row.end - row.start) // _MINUTE
-        yield _Block(row.recorder_id, row.channel, row.unit_code, minutes, [(row.start, value)])
+_Values = dict[int, float | None]
+"""Minute at which an interval begins → its value, if it has one to be used."""
 
 
 @attrs.define
 class _Channel:
-    """What all files have of one channel: by the length of an interval, values by the instant at which it begins."""
+    """What all files have of one channel."""
 
     number: int
     unit_code: str | None = None
-    lengths: dict[int, dict[dt.datetime, float | None]] = attrs.field(factory=dict)
+    lengths: dict[int, _Values] = attrs.field(factory=dict)
+    """By the minutes of an interval."""
+
+    def add(self, piece: Piece) -> None:
+        """Take over the intervals that are new, or had no value so far."""
+        self.unit_code = self.unit_code or piece.unit_code
+        values = self.lengths.setdefault(piece.step, {})
+        begins = range(piece.begin, piece.end, piece.step)
+        for begin, value, flagged in zip(begins, piece.values(), piece.flagged or bytes(piece.count), strict=True):
+            if values.get(begin) is None:
+                values[begin] = value if math.isfinite(value) and not flagged else None
 
     @property
     def has_value(self) -> bool:
@@ -165,7 +138,7 @@ class _Channel:
 
 
 @attrs.define
-class _Found:
+class _Met:
     """What was met on the way through the files."""
 
     recorder_id: str
@@ -175,30 +148,27 @@ class _Found:
     channels: dict[int, _Channel] = attrs.field(factory=dict)
     unread: int = 0
 
-    def add(self, blocks: Iterable[_Block]) -> None:
+    def add(self, pieces: Iterable[Piece]) -> None:
         """Take over what one file has; nothing of it, when reading it fails on the way."""
         mine = []
-        for block in blocks:
-            if block.recorder_id != self.recorder_id:
-                self.others.add(block.recorder_id)
+        for piece in pieces:
+            if piece.key.recorder_id == self.recorder_id:
+                mine.append(piece)
+            else:
+                self.others.add(piece.key.recorder_id)
                 if len(self.others) > _SOME:
                     self.others.remove(max(self.others))
-            else:
-                mine.append(attrs.evolve(block, values=tuple(block.values)))
-        for block in mine:
-            channel = self.channels.setdefault(block.channel, _Channel(block.channel))
-            channel.unit_code = channel.unit_code or block.unit_code
-            values = channel.lengths.setdefault(block.minutes, {})
-            for begin, value in block.values:
-                if values.get(begin) is None:
-                    values[begin] = value
+        for piece in mine:
+            number = piece.key.channel
+            self.channels.setdefault(number, _Channel(number)).add(piece)
 
     def channel(self) -> _Channel:
         """Give the channel that was asked for."""
         if not self.channels:
-            some = f": there are {', '.join(sorted(self.others))}" if self.others else ", nor any other meter"
             more = " and others" if len(self.others) == _SOME else ""
-            raise UsageError(f"no file that can be read has the meter {self.recorder_id!a:.80}{some}{more}")
+            known = ", ".join(f"{other!a:.80}" for other in sorted(self.others))
+            there = f"name one of those that there are, {known}{more}" if known else "there is none at all"
+            raise UsageError(f"no file that can be read has the meter {self.recorder_id!a:.80}: {there}")
         with_values = sorted(number for number, channel in self.channels.items() if channel.has_value)
         if not with_values:
             raise UsageError(f"the meter {self.recorder_id!a:.80} has no value at all: choose another one")
@@ -209,11 +179,12 @@ class _Found:
         return self.channels[number]
 
 
-def _profile(channel: _Channel, found: _Found, clock: TimeType) -> LoadProfile:
+def _profile(channel: _Channel, found: _Met, clock: TimeType) -> LoadProfile:
     # Values of another length are other amounts: those of the length that most intervals have are compared.
     minutes, intervals = max(channel.lengths.items(), key=lambda item: (len(item[1]), -item[0]))
     wall = zone(clock)
-    values = [(begin.astimezone(wall), value) for begin, value in sorted(intervals.items()) if value is not None]
+    used = sorted((begin, value) for begin, value in intervals.items() if value is not None)
+    values = [(instant_of(begin).astimezone(wall), value) for begin, value in used]
     return LoadProfile(
         recorder_id=found.recorder_id,
         channel=channel.number,

@@ -74,7 +74,7 @@ class Row:
 
 
 @attrs.frozen(kw_only=True)
-class Days:
+class Columns:
     """The days of a map, from left to right.
 
     Args:
@@ -115,7 +115,7 @@ class Days:
         return (day - self.first).days * self.cell
 
 
-def draw_map(rows: Iterable[Row], days: Days, *, name: str, title: str, about: str) -> Iterator[str]:
+def draw_map(rows: Iterable[Row], days: Columns, *, name: str, title: str, about: str) -> Iterator[str]:
     """Draw a map with its labels.
 
     Args:
@@ -161,7 +161,7 @@ def shortened(label: str) -> str:
     return label if len(label) <= _LONGEST else f"{label[:half]}…{label[-half:]}"
 
 
-def _row(row: Row, days: Days, y: int) -> Iterator[str]:
+def _row(row: Row, days: Columns, y: int) -> Iterator[str]:
     yield (
         f'<g class="row" transform="translate(0 {y})"><title>{text(row.words)}</title>'
         f'<rect class="full" width="{days.width}" height="{CELL}"/>'
@@ -174,7 +174,7 @@ def _row(row: Row, days: Days, y: int) -> Iterator[str]:
     yield "</g>\n"
 
 
-def _axis(days: Days) -> Iterator[str]:
+def _axis(days: Columns) -> Iterator[str]:
     """Write months, days where there is room, and the days that have 23 or 25 hours."""
     months = list(_months(days))
     for (x, month), (behind, _) in zip(months, [*months[1:], (days.width + _DAY_TEXT, days.first)], strict=True):
@@ -193,7 +193,7 @@ def _axis(days: Days) -> Iterator[str]:
         yield f'<text class="change" x="{days.x(day)}" y="{_CHANGE_LINE}">{minutes // 60} h</text>'
 
 
-def _months(days: Days) -> Iterator[tuple[int, dt.date]]:
+def _months(days: Columns) -> Iterator[tuple[int, dt.date]]:
     """Give every month of the map, and where it begins to show."""
     day, last = days.first, days.day(days.count - 1)
     while day <= last:
@@ -202,7 +202,7 @@ def _months(days: Days) -> Iterator[tuple[int, dt.date]]:
         day = day.replace(year=day.year + years, month=month + 1, day=1)
 
 
-def _lines(days: Days, height: int) -> Iterator[str]:
+def _lines(days: Columns, height: int) -> Iterator[str]:
     """Draw the beginnings of months, and both sides of the days of change, over all rows."""
     for x, day in list(_months(days))[1:]:
         yield f'<path class="month" d="M{x} {AXIS}V{height}"><title>{day:%Y-%m}</title></path>'

@@ -23,11 +23,10 @@ import hashlib
 import math
 from array import array
 from collections.abc import Iterator, Sequence
-from zoneinfo import ZoneInfo
 
 import attrs
 
-from aiomar.formats import MdefChannel, MdefMeter
+from aiomar.formats import MdefChannel, MdefMeter, zone
 from aiomar.formats._layout import STATUS, ChannelPlaces, MeterPlaces
 from aiomar.formats._packing import interval_records, packed_slots, trailer
 from aiomar.protocol import TimeType
@@ -42,9 +41,6 @@ MOST_DAYS = 2_000
 
 CSV_HEADER = "METER,CHANNEL,UNIT,DATE,INTERVAL,VALUE,STATUS"
 
-_PACIFIC = ZoneInfo("America/Los_Angeles")
-_PST_MIDNIGHT = 8 * 3600
-_EPOCH = dt.date(1970, 1, 1)
 _OUTAGE = 1
 _OUTAGE_EVERY = 2_003
 """A prime, so that outages wander through the day: about one in three weeks."""
@@ -72,9 +68,7 @@ _CHANNELS = (
 
 def _midnight(day: dt.date, time_type: TimeType) -> int:
     """Give the quarter hour, counted from 1970 in UTC, with which a day begins on a clock."""
-    if time_type is TimeType.PST:
-        return ((day - _EPOCH).days * 86_400 + _PST_MIDNIGHT) // QUARTER
-    return int(dt.datetime(day.year, day.month, day.day, tzinfo=_PACIFIC).timestamp()) // QUARTER
+    return int(dt.datetime(day.year, day.month, day.day, tzinfo=zone(time_type)).timestamp()) // QUARTER
 
 
 def day_counts(start: dt.date, end: dt.date, time_type: TimeType) -> Iterator[tuple[dt.date, int]]:

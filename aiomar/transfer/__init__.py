@@ -4,7 +4,7 @@ from aiomar.transfer._body import Body, BodyRules
 from aiomar.transfer._budget import RetryBudget
 from aiomar.transfer._catalogue import Catalogue
 from aiomar.transfer._catalogue_files import CatalogueFiles
-from aiomar.transfer._catalogue_rows import CataloguedRequest, FailedRow, Terms
+from aiomar.transfer._catalogue_rows import FailedRow, Terms
 from aiomar.transfer._engine import Batch, Run
 from aiomar.transfer._events import (
     CertificateExpiring,
@@ -54,7 +54,6 @@ __all__ = [
     "BodyRules",
     "Catalogue",
     "CatalogueFiles",
-    "CataloguedRequest",
     "CertificateExpiring",
     "CheckedFile",
     "Completeness",

@@ -1,35 +1,24 @@
 """What is on disk: one row per file of a range, by which a later run knows what it need not fetch again.
 
 A row is written only after its file is durable under its final name, so a crash repeats work and never claims it.
-Everything here blocks and runs in a worker thread; one connection takes one thread at a time.  Reading is built for
-ranges of a hundred thousand files: a few hundred names a statement, one `os.stat` a file, values made by position.
+Everything here blocks and runs in a worker thread.  Reading is built for ranges of a hundred thousand files: a few
+hundred names a statement, one `os.stat` a file, values made by position.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
-from aiomar._database import transaction
 from aiomar._process_lock import ProcessLock
 from aiomar.errors import DestinationError
 from aiomar.protocol import FileFormat, TimeType
-from aiomar.transfer._catalogue_file import (
-    Stamp,
-    connect_to_read,
-    connect_to_write,
-    damaged,
-    gone,
-    lock_directory,
-    read_stamp,
-    translated,
-)
+from aiomar.transfer._catalogue_connection import CatalogueConnection
+from aiomar.transfer._catalogue_file import damaged, lock_directory
 from aiomar.transfer._catalogue_rows import (
     CHUNK,
     FILES_AFTER,
@@ -64,14 +53,10 @@ _NO_TIME = dt.timedelta()
 class Catalogue:
     """The catalogue of one directory; made by `open` or `read`, ended by `close` or the end of ``with``."""
 
-    def __init__(
-        self, directory: Path, connection: sqlite3.Connection, *, lock: ProcessLock | None, stamp: Stamp | None
-    ) -> None:
+    def __init__(self, directory: Path, connection: CatalogueConnection, *, lock: ProcessLock | None) -> None:
         self._directory = directory
         self._connection = connection
         self._lock = lock
-        self._stamp = stamp
-        self._turn = threading.Lock()
 
     @property
     def first(self) -> bool:
@@ -91,7 +76,7 @@ class Catalogue:
         """
         lock = lock or lock_directory(directory)
         try:
-            return cls(directory, connect_to_write(directory), lock=lock, stamp=None)
+            return cls(directory, CatalogueConnection.to_write(directory), lock=lock)
         except BaseException:
             lock.release()
             raise
@@ -103,8 +88,8 @@ class Catalogue:
         Raises:
             DestinationError: the catalogue cannot be used.
         """
-        found = connect_to_read(directory)
-        return cls(directory, found[0], lock=None, stamp=found[1]) if found else None
+        connection = CatalogueConnection.to_read(directory)
+        return cls(directory, connection, lock=None) if connection else None
 
     def known(
         self,
@@ -177,15 +162,7 @@ class Catalogue:
         Raises:
             DiskError: they could not be written.
         """
-        todo = list(statements)
-        with self._turn, translated(self._directory):
-            execute = self._connection.execute
-            if len(todo) == 1:  # a transaction of its own
-                execute(*todo[0])
-                return
-            with transaction(self._connection):
-                for statement in todo:
-                    execute(*statement)
+        self._connection.write(list(statements))
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """Give the row ids of files.
@@ -233,9 +210,7 @@ class Catalogue:
             DestinationError: the catalogue is damaged.
             DiskError: it cannot be read.
         """
-        last = 0
-        while rows := self._all(FILES_AFTER, [last]):
-            last = rows[-1][0]
+        for rows in self._after(FILES_AFTER):
             with self._understood():
                 files = [recorded_file(row, self._directory, reused=False) for row in rows]
             yield from files
@@ -246,7 +221,7 @@ class Catalogue:
         Raises:
             DestinationError, DiskError: likewise.
         """
-        rows = self._all(KINDS, ())
+        rows = self._connection.rows(KINDS, ())
         with self._understood():
             return kinds(rows)
 
@@ -256,21 +231,18 @@ class Catalogue:
         Raises:
             DestinationError, DiskError: likewise.
         """
-        last, words = 0, (file_format.value.lower(), time_type.value.lower())
-        while rows := self._all(REQUESTS_AFTER, [*words, last]):
-            last = rows[-1][0]
+        for rows in self._after(REQUESTS_AFTER, file_format.value.lower(), time_type.value.lower()):
             with self._understood():
                 requests = [catalogued_request(row) for row in rows]
             yield from requests
 
     def close(self) -> None:
         """End it and let the directory go; SQLite brings its log home."""
-        with self._turn:
-            try:
-                self._connection.close()
-            finally:
-                if self._lock is not None:
-                    self._lock.release()
+        try:
+            self._connection.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -300,30 +272,14 @@ class Catalogue:
             raise damaged(self._directory, f"a row cannot be understood: {error}") from error
 
     def _select(self, statement: str, keys: Sequence[object], *before: object) -> list[Row]:
-        return self._all(f"{statement} ({','.join('?' * len(keys))})", [*before, *keys])
+        return self._connection.rows(f"{statement} ({','.join('?' * len(keys))})", [*before, *keys])
 
-    def _all(self, statement: str, parameters: Sequence[object]) -> list[Row]:
-        with self._turn, translated(self._directory):
-            while True:
-                try:
-                    rows = self._connection.execute(statement, parameters).fetchall()
-                except sqlite3.DatabaseError:
-                    if self._still():
-                        raise
-                else:
-                    if self._still():
-                        return rows
-
-    def _still(self) -> bool:
-        """Whether what was just read holds; if a writer came in the meantime, look again beside it."""
-        if self._stamp is None or self._stamp == read_stamp(self._directory):
-            return True
-        found = connect_to_read(self._directory)
-        if found is None:
-            raise gone(self._directory)
-        self._connection.close()
-        self._connection, self._stamp = found
-        return False
+    def _after(self, statement: str, *before: object) -> Iterator[list[Row]]:
+        """Give all rows of a statement that begins behind an id, which comes first in a row, and has an end."""
+        last = 0
+        while rows := self._connection.rows(statement, [*before, last]):
+            last = rows[-1][0]
+            yield rows
 
 
 def _chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -137,23 +137,26 @@ def test_many_meters_are_cut(aiomar: Run, made: DataPlace) -> None:
 
 def test_report_as_json(aiomar: Run, made: DataPlace) -> None:
     """An object for each series, gap and problem, then the summary."""
-    made.put("7", meter("R", channel(clock=DST)), days=2)
+    made.put("7", meter("R", channel(days=3, clock=DST)), days=4)
     made.fail("8", "busy: try again")
     result = aiomar("report", "made", "--json", "--quiet", "--state-dir", "nowhere")
     assert (result.code, result.err) == (8, "")
     assert [record["event"] for record in result.records] == ["series", "gap", "series", "gap", "problem", "summary"]
     series, gap = result.records[2:4]
-    assert series.items() >= {"recorder_id": "R", "channel": 1, "expected": 192, "missing": 96, "per_hour": 4}.items()
+    assert series.items() >= {"recorder_id": "R", "channel": 1, "expected": 384, "missing": 96, "per_hour": 4}.items()
+    none = dict.fromkeys(("duplicates", "conflicts", "estimated", "flagged"), 0)
     assert series["days"] == [
-        {"state": "full", "first": "2026-03-01", "last": "2026-03-01"},
-        {"state": "missing", "first": "2026-03-02", "last": "2026-03-02"},
+        {"state": "full", "first": "2026-03-01", "last": "2026-03-03", "expected": 96, "found": 96, "missing": 0}
+        | none,
+        {"state": "missing", "first": "2026-03-04", "last": "2026-03-04", "expected": 96, "found": 0, "missing": 96}
+        | none,
     ]
     assert gap == {
         "event": "gap",
         "recorder_id": "R",
         "channel": 1,
-        "start": "2026-03-02T08:00:00+00:00",
-        "end": "2026-03-03T08:00:00+00:00",
+        "start": "2026-03-04T08:00:00+00:00",
+        "end": "2026-03-05T08:00:00+00:00",
         "intervals": 96,
         "reason": None,
     }
@@ -161,7 +164,7 @@ def test_report_as_json(aiomar: Run, made: DataPlace) -> None:
     assert (
         problem.items() >= {"path": None, "selection": {"kind": "meter", "id": "8"}, "words": "busy: try again"}.items()
     )
-    wanted = {"complete": False, "clock": "DST", "meters": 2, "channels": 1, "expected": 288, "missing": 192, "gaps": 2}
+    wanted = {"complete": False, "clock": "DST", "meters": 2, "channels": 1, "expected": 480, "missing": 192, "gaps": 2}
     assert result.summary.items() >= wanted.items()
 
 
@@ -210,7 +213,7 @@ def test_a_page(aiomar: Run) -> None:
         (("data", "--format", "csv"), "leave the format"),
         (("data", "--meter", "1001"), "--html"),
         (("data", "--html", "nowhere/report.html"), "make it first"),
-        (("data", "--html", "report.html", "--meter", "nobody"), "as the report shows it"),
+        (("data", "--html", "report.html", "--meter", "nobody"), "name one of those that there are"),
         (("data", "--layout", "nowhere.toml"), "nowhere.toml"),
     ],
 )
@@ -237,6 +240,8 @@ def test_files_without_a_catalogue(aiomar: Run, made: DataPlace) -> None:
         "left out: 1 CSV file (--format csv)",
         "no catalogue tells what was asked for: every day between the first and the last is expected",
     ]
+    summary = aiomar("report", "copy", "--time", "dst", "--json").summary
+    assert (summary["left_out"], summary["left_out_words"]) == (1, "1 CSV file (--format csv)")
 
 
 def test_strange_ids_are_escaped(aiomar: Run, made: DataPlace) -> None:
@@ -272,7 +277,8 @@ def test_an_interrupted_report(made: DataPlace) -> None:
         assert process.stderr is not None
         process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     assert process.returncode == 130
+    assert err.splitlines()[-1] == "aiomar: interrupted: no page was written"
     assert json.loads(out.splitlines()[-1])["interrupted"]
     assert not Path("report.html").exists()

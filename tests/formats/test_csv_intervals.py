@@ -37,7 +37,7 @@ def _refusal(content: bytes, layout: CsvLayout = LAYOUT, clock: TimeType = TimeT
 # --- The embedded server's CSV ----------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.sampled_from([SPRING, AUTUMN, PLAIN]), st.integers(0, 3), st.integers(0, 3), st.sampled_from(TimeType))
 def test_csv_holds_the_intervals_of_mdef(day: dt.date, before: int, after: int, clock: TimeType) -> None:
     """The same question in both formats: instants, values and statuses, interval by interval, over both changes."""

@@ -143,6 +143,15 @@ def test_duckdb(data: Path, data_set: Path, file: Path) -> None:
         assert database.execute(clock, [str(file)]).fetchone() == ("DST",)
 
 
+def test_duckdb_shows_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    """It has an error of its own for a query over batches, and our words are in it."""
+    duckdb = library("duckdb")
+    (tmp_path / "a.dat").write_bytes(b"<html>")
+    batches = interval_batches(tmp_path, clock=TimeType.PST)
+    with duckdb.connect() as database, pytest.raises(duckdb.Error, match=r"a page and not MDEF"):
+        database.register("batches", batches).execute("SELECT count(*) FROM batches").fetchall()
+
+
 def test_days_of_standard_time(tmp_path: Path) -> None:
     """Files by the PST clock have 96 quarter hours every day, in the zone that polars and others know as Etc/GMT+8."""
     pl = library("polars")

@@ -235,6 +235,14 @@ def test_small_channels_share_batches(many: Path) -> None:
     together.validate(full=True)
 
 
+def test_how_much_memory_a_table_takes(tmp_path: Path) -> None:
+    """44 bytes a row, as the documentation says: 1.5 MB for a channel and year."""
+    year = Channel(flags=b"YY", start=b"202501010001", stop=b"202512312400", slots=[slot(1)] * 35_040)
+    table = intervals(saved(tmp_path / "a.dat", meter(b"M1", year)), clock=TimeType.PST)
+    assert table.nbytes // table.num_rows == 44
+    assert 1_500_000 < table.nbytes < 1_600_000
+
+
 def test_what_a_number_of_a_dictionary_means_stays(many: Path) -> None:
     """Every dictionary of a reader begins with the one before it; those of a table are one."""
     batches = list(interval_batches(many, clock=TimeType.PST))

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aiomar import DestinationError, FormatError
+from aiomar._beside import beside
 from aiomar.formats import intervals, write_parquet, zone
 from aiomar.formats._arrow_parquet import months
 from aiomar.protocol import TimeType
@@ -175,6 +176,15 @@ def test_only_a_data_set_is_replaced(tmp_path: Path) -> None:
     assert names(tmp_path) == before
 
 
+def test_an_old_directory_comes_back_when_the_new_one_is_lost(tmp_path: Path) -> None:
+    """Between the two steps in which a directory is replaced nothing is thrown away."""
+    target = tmp_path / "set"
+    (target / "year=2025").mkdir(parents=True)
+    with pytest.raises(DestinationError), beside(target, overwrite=True, directory=True, ours=str) as part:
+        part.rmdir()
+    assert names(tmp_path) == ["set", "set/year=2025"]
+
+
 @pytest.mark.parametrize("name", ["missing/x.parquet", "missing/set", "a.dat/x.parquet", "n\0.parquet", "n" * 300, ""])
 def test_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
     """A place that is none is told before anything is read."""
@@ -278,14 +288,14 @@ for target in ("x.parquet", "set"):
 
 
 def test_memory_does_not_grow_with_what_is_written(tmp_path: Path) -> None:
-    """Arrow's pool holds as much at its peak for three times the rows, once there is enough to be held."""
+    """Arrow's pool holds as much at its peak for twice the rows, once there is enough to be held."""
     file = saved(tmp_path / "a.dat", *(meter(b"Y%d" % number, YEAR) for number in range(10)))
     program = f"""
 import pyarrow as pa
 from aiomar import TimeType
 from aiomar.formats import interval_batches, write_parquet
 peaks = []
-for times in (3, 9):
+for times in (3, 6):
     write_parquet([{str(file)!r}] * times, f"{{times}}.parquet", clock=TimeType.PST)
     write_parquet([{str(file)!r}] * times, f"{{times}}", clock=TimeType.PST)
     peaks.append(pa.default_memory_pool().max_memory())

@@ -159,6 +159,18 @@ def test_what_cannot_be_read_is_a_usage_error(
     assert isinstance(error, UsageError)
 
 
+@each
+def test_a_file_that_cannot_be_read_from_is_a_usage_error(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """It is closed, or open for writing only: a mistake of the caller and not of the disk."""
+    closed = io.BytesIO(content)
+    closed.close()
+    with (tmp_path / "x.dat").open("wb") as writing, (tmp_path / "y.dat").open("wb", buffering=0) as raw:
+        for source in (closed, writing, cast("BinaryIO", raw)):
+            assert isinstance(_error(read, source), UsageError)
+
+
 def test_a_name_for_messages() -> None:
     """What to call the source is the caller's to say; a file has its own name."""
     with pytest.raises(FormatError, match="of yesterday's file"):

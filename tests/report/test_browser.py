@@ -64,17 +64,10 @@ _TEXTS = """() => {
 """Contrast against what is behind it, and size in pixels, of every kind of text that shows."""
 
 
-@attrs.frozen
-class _Reports:
-    few: Path
-    many: Path
-
-
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> _Reports:
-    """Write a report of five meters with all there is, and one of five thousand."""
-    directory = tmp_path_factory.mktemp("reports")
-    found = _Reports(directory / "few.html", directory / "many.html")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a report of five meters with all there is."""
+    target = tmp_path_factory.mktemp("reports") / "few.html"
     slots = tuple(ProfileSlot(time=dt.time(hour), mean=5, least=1, most=9, count=3) for hour in range(24))
     days = tuple(ProfileDay(day=FIRST + dt.timedelta(days=place), total=120, whole=place != 5) for place in range(30))
     profile = LoadProfile(
@@ -90,9 +83,16 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> _Reports:
         left_out=0,
         unread=0,
     )
-    write_html(found.few, made_up(5), profile=profile, made_at=_MADE)
-    write_html(found.many, made_up(5_000, trouble=0.001), made_at=_MADE)
-    return found
+    write_html(target, made_up(5), profile=profile, made_at=_MADE)
+    return target
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a report of five thousand meters."""
+    target = tmp_path_factory.mktemp("reports") / "many.html"
+    write_html(target, made_up(5_000, channels=1, trouble=0.003), made_at=_MADE)
+    return target
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -139,9 +139,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.mark.parametrize("size", _SIZES)
 @pytest.mark.parametrize("name", ["few", "many"])
-async def test_the_page_never_scrolls_sideways(browser: Browser, reports: _Reports, name: str, size: str) -> None:
+async def test_the_page_never_scrolls_sideways(
+    browser: Browser, request: pytest.FixtureRequest, name: str, size: str
+) -> None:
     """Opened from a disk it asks for nothing, says nothing, and fits; what is wide scrolls in a box of its own."""
-    page = await _show(browser, getattr(reports, name), size)
+    page = await _show(browser, request.getfixturevalue(name), size)
     try:
         wide, fits = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert wide <= fits == _SIZES[size][0]
@@ -161,9 +163,9 @@ async def test_the_page_never_scrolls_sideways(browser: Browser, reports: _Repor
         await page.close()
 
 
-async def test_labels_stand_beside_their_rows(browser: Browser, reports: _Reports) -> None:
+async def test_labels_stand_beside_their_rows(browser: Browser, few: Path) -> None:
     """Five meters of three channels have fifteen rows, and each label is as high up as its row."""
-    page = await _show(browser, reports.few, "desk")
+    page = await _show(browser, few, "desk")
     try:
         assert await page.locator("svg g.row").count() == 15
         middles = "all => all.map(one => one.getBoundingClientRect()).map(box => box.y + box.height / 2)"
@@ -175,9 +177,9 @@ async def test_labels_stand_beside_their_rows(browser: Browser, reports: _Report
         await page.close()
 
 
-async def test_bands_open_and_close(browser: Browser, reports: _Reports) -> None:
+async def test_bands_open_and_close(browser: Browser, many: Path) -> None:
     """Fifty bands of a hundred meters: three are open, and any opens and closes by its heading."""
-    page = await _show(browser, reports.many, "desk")
+    page = await _show(browser, many, "desk")
     try:
         assert await page.locator("#overview-t").count() == 1
         assert await page.locator("details").count() == 50
@@ -198,11 +200,9 @@ async def test_bands_open_and_close(browser: Browser, reports: _Reports) -> None
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", _SIZES)
-async def test_text_can_be_read(
-    browser: Browser, reports: _Reports, size: str, scheme: Literal["light", "dark"]
-) -> None:
+async def test_text_can_be_read(browser: Browser, few: Path, size: str, scheme: Literal["light", "dark"]) -> None:
     """Every kind of text stands out from its ground by 4.5 to 1 and has 12 pixels, in light and in dark."""
-    page = await _show(browser, reports.few, size, scheme=scheme)
+    page = await _show(browser, few, size, scheme=scheme)
     try:
         texts: dict[str, list[float]] = await page.evaluate(_TEXTS)
         assert len(texts) > 20
@@ -214,9 +214,9 @@ async def test_text_can_be_read(
         await page.close()
 
 
-async def test_states_differ_without_colour(browser: Browser, reports: _Reports) -> None:
+async def test_states_differ_without_colour(browser: Browser, few: Path) -> None:
     """A picture of each sample of the legend, in grey, is unlike that of any other."""
-    page = await _show(browser, reports.few, "desk")
+    page = await _show(browser, few, "desk")
     try:
         await page.locator("html").evaluate("html => { html.style.filter = 'grayscale(1)' }")
         samples = page.locator("ul.legend li svg:has(rect)")

@@ -449,6 +449,22 @@ def test_nothing_is_replaced_unasked(target: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_writing_can_be_left(target: Path) -> None:
+    """Progress is told all bytes; what it raises ends the writing, and nothing appears."""
+    told: list[int] = []
+    write_html(target, made_up(20), made_at=MADE, progress=told.append)
+    assert sum(told) == target.stat().st_size
+    assert len(told) > 1
+    target.unlink()
+
+    def leave(_size: int) -> None:
+        raise EOFError
+
+    with pytest.raises(EOFError):
+        write_html(target, made_up(20), made_at=MADE, progress=leave)
+    assert list(target.parent.iterdir()) == []
+
+
 def test_a_time_without_a_zone_is_refused(target: Path) -> None:
     """When a report was made is an instant."""
     with pytest.raises(UsageError, match="no time zone"):

@@ -176,7 +176,7 @@ def test_an_unknown_meter_is_refused_with_some_that_there_are(tmp_path: Path) ->
     instants = starts(dt.date(2026, 1, 5), dt.date(2026, 1, 5), DST)
     for number in range(1_010, 1_000, -1):
         written(tmp_path / f"{number}.dat", f"{number}", channel(instants, [0.0] * 96))
-    with pytest.raises(UsageError, match="'77': there are 1001, 1002, 1003, 1004, 1005 and others"):
+    with pytest.raises(UsageError, match=r"'77': name one of those that there are, '1001', .*'1005' and others"):
         read_profile(find_data(tmp_path, clock=DST), "77")
 
 
@@ -190,8 +190,25 @@ def test_a_file_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
     profile = read_profile(find_data(tmp_path, clock=DST), "1001")
     assert (profile.used, profile.unread) == (96, 2)
     whole.unlink()
-    with pytest.raises(UsageError, match="nor any other"):
+    with pytest.raises(UsageError, match="there is none at all"):
         read_profile(find_data(tmp_path, clock=DST), "1001")
+
+
+def test_reading_can_be_left(tmp_path: Path) -> None:
+    """Progress is told all bytes, also of a file that breaks; what it raises ends the reading."""
+    instants = starts(dt.date(2026, 1, 5), dt.date(2026, 1, 5), DST)
+    written(tmp_path / "a.dat", "1001", channel(instants, [1.0] * 96))
+    (tmp_path / "b.dat").write_bytes((tmp_path / "a.dat").read_bytes() + b"more")
+    data = find_data(tmp_path, clock=DST)
+    told: list[int] = []
+    read_profile(data, "1001", progress=told.append)
+    assert sum(told) == sum(path.stat().st_size for path in data.files)
+
+    def leave(_size: int) -> None:
+        raise EOFError
+
+    with pytest.raises(EOFError):
+        read_profile(data, "1001", progress=leave)
 
 
 def test_csv_is_read_by_its_layout(tmp_path: Path) -> None:

@@ -278,5 +278,5 @@ class NotedCatalogue(Catalogue):
         todo = list(statements)
         with self.journal.turn:
             super().write(todo)
-            claims = {name: Claim(*rest) for name, *rest in self._all(_CLAIMS, ())}
+            claims = {name: Claim(*rest) for name, *rest in self._connection.rows(_CLAIMS, ())}
             self.journal.committed(todo, claims)
