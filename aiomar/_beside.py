@@ -80,7 +80,8 @@ def beside(
 
     Args:
         target: the name; its directory must exist.
-        overwrite: whether what has the name already is replaced: a file in one step, a directory in two.
+        overwrite: whether what has the name already is replaced: a file in one step, whose permissions the new one
+            keeps, a directory in two.
         directory: whether a directory is made, which the block fills.
         ours: whether a path in an existing directory may be thrown away with it; `None`: nothing may.
 
@@ -147,7 +148,9 @@ def _check(target: Path, *, directory: bool, overwrite: bool, ours: Callable[[st
             f"{target} is a symbolic link, which is never followed: remove it or name another target"
         )
     if not overwrite:
-        raise DestinationError(f"{target} exists: name another target, or say that it may be overwritten")
+        raise DestinationError(
+            f"{target} exists: name another target, or say that it may be replaced (overwrite=True, --overwrite)"
+        )
     if not (stat.S_ISDIR(mode) if directory else stat.S_ISREG(mode)):
         raise DestinationError(f"{target} exists and is no {'directory' if directory else 'file'}: name another target")
     if directory:
@@ -180,6 +183,11 @@ def _publish(part: Path, target: Path, *, directory: bool) -> None:
     if directory and target.is_dir():
         # No call that every system has puts one full directory in the place of another.
         target.rename(old)
+    if not directory:
+        with suppress(FileNotFoundError):
+            mode = target.lstat().st_mode
+            if stat.S_ISREG(mode):
+                part.chmod(mode & 0o777)
     try:
         part.replace(target)
     except OSError:

@@ -11,11 +11,12 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from rich.console import Console
 
 from aiomar.cli._check import check
-from aiomar.cli._codes import USAGE
+from aiomar.cli._codes import UNEXPECTED, USAGE
 from aiomar.cli._demo import demo
 from aiomar.cli._download import download
 from aiomar.cli._export import export
 from aiomar.cli._inspect import inspect
+from aiomar.cli._output import silence, unwritable
 from aiomar.cli._report import report
 from aiomar.cli._simulate import simulate
 from aiomar.cli._submissions import submissions
@@ -57,10 +58,20 @@ def run(argv: Sequence[str]) -> int:
     try:
         command, bound, _ = app.parse_args(argv, exit_on_error=False, print_error=False, console=Console())
     except CycloptsError as error:
-        sys.stderr.write(f"aiomar: error: {_in_one_line(error)}\n")
+        _complain(_in_one_line(error))
         return USAGE
-    code = command(*bound.args, **bound.kwargs)
+    try:
+        code = command(*bound.args, **bound.kwargs)
+    except OSError as error:  # help and version are written here; what commands write ends in no error
+        silence(sys.stdout)
+        _complain(unwritable(error))
+        return UNEXPECTED
     return code if isinstance(code, int) else 0
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"aiomar: error: {text}\n")
 
 
 def _in_one_line(error: CycloptsError) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from aiomar import TimeType
+from aiomar import FileFormat, TimeType
 from aiomar.cli._contents_csv import CsvFacts, LayoutFacts, form_of, series_of
 from aiomar.cli._contents_mdef import MdefFacts, look_into_mdef
 from aiomar.cli._tap import tapped
@@ -26,6 +26,10 @@ STRANGE: Final = {
     Kind.UNKNOWN: "it begins neither as MDEF nor as CSV does",
 }
 """Kinds of files that hold no data, in words."""
+_MIXED_UP: Final = {
+    (Kind.MDEF, FileFormat.CSV.suffix): "it holds MDEF, which .dat is taken to stand for and not .csv",
+    (Kind.CSV, FileFormat.MDEF.suffix): "it holds CSV, and .dat is taken to stand for MDEF",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +43,8 @@ class FileFacts:
     """Bytes."""
     words: str | None = None
     """The beginning of what a page says, printable; of no other file."""
+    mixed_up: str | None = None
+    """What to say where the name stands for another kind."""
     mdef: MdefFacts | None = None
     """For a file that begins as MDEF does, or is called so (.dat) and begins as nothing else does."""
     csv: CsvFacts | None = None
@@ -50,6 +56,13 @@ class FileFacts:
         parts = (self.mdef, self.csv, self.layout)
         readable = self.kind not in STRANGE and all(part is None or part.error is None for part in parts)
         return readable and not (self.mdef and any(finding.severity == "error" for finding in self.mdef.findings))
+
+
+def mixed_up(kind: Kind, name: str) -> str | None:
+    """Say that a file holds something else than its name stands for, if it does."""
+    return next(
+        (words for (held, suffix), words in _MIXED_UP.items() if kind is held and name.lower().endswith(suffix)), None
+    )
 
 
 def look_into(
@@ -74,7 +87,7 @@ def look_into(
     with tapped(path, tap) as file:
         first, size = file.read(PAGE_LIMIT), os.fstat(file.fileno()).st_size
     kind = sniff(first)
-    facts = FileFacts(path=path, kind=kind, size=size)
+    facts = FileFacts(path=path, kind=kind, size=size, mixed_up=mixed_up(kind, path.name))
     match kind:
         case Kind.PAGE:
             words = page_words(first)

@@ -12,12 +12,10 @@ import attrs
 from aiomar import FormatError, TimeType
 from aiomar.cli._tap import tapped
 from aiomar.formats import Finding, MdefChannel, MdefMeter, check_mdef, read_mdef, read_mdef_trailer
-from aiomar.formats._layout import ESTIMATED, FILL_WORD, MISSING, RECORD, UNITS
+from aiomar.formats._layout import ESTIMATED, MISSING, RECORD, UNITS, filled
 
 MOST_CHANNELS = 10_000
 """Channels that are kept with everything; further ones are only counted, so that memory has a bound."""
-_FILLED = FILL_WORD << 16 | FILL_WORD
-"""The value of a slot that nobody wrote, as a number of 32 bits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -157,6 +155,7 @@ class _Found:
 
 
 def _channel(channel: MdefChannel) -> ChannelFacts:
+    fill = filled(channel.slots, channel.width).count(1)
     return ChannelFacts(
         number=channel.number,
         unit_code=channel.unit_code,
@@ -168,14 +167,14 @@ def _channel(channel: MdefChannel) -> ChannelFacts:
         intervals=channel.count,
         channel_status=channel.has_channel_status,
         interval_status=channel.has_interval_status,
-        estimated=_flagged(channel.channel_statuses(), ESTIMATED),
-        missing=_flagged(channel.interval_statuses(), MISSING),
-        filled=array("I", channel.values().tobytes()).count(_FILLED),
+        estimated=_flagged(channel.channel_statuses(), ESTIMATED, fill),
+        missing=_flagged(channel.interval_statuses(), MISSING, fill),
+        filled=fill,
     )
 
 
-def _flagged(words: array[int] | None, bit: int) -> int | None:
-    """Count the words that have a bit set; those of fill have all, and mean nothing."""
+def _flagged(words: array[int] | None, bit: int, fill: int) -> int | None:
+    """Count the words that have a bit set; those of fill have both that are asked for, and mean nothing."""
     if words is None:
         return None
-    return sum(number for word, number in Counter(words).items() if word & bit and word != FILL_WORD)
+    return sum(number for word, number in Counter(words).items() if word & bit) - fill

@@ -41,7 +41,7 @@ def export(
     Args:
         directory: Where files were downloaded to, or one data file.
         to: What to write: one file if it ends in .parquet, otherwise a directory, parted by year and month.
-        overwrite: Replace what an export before has written.
+        overwrite: Replace an existing file, or a directory that an export has made.
         reading: How the files are read.
         display: What is shown.
     """
@@ -73,10 +73,10 @@ async def _export(out: Output, data: DataDirectory, target: Path, layout: CsvLay
     summary = await in_thread(out, tally, write)
     out.record({"event": "exported", **fields(summary), "clock": clock.value, "format": file_format.value})
     out.summary |= fields(summary) | {"clock": clock.value, "format": file_format.value}
-    made = "" if target.name.endswith(".parquet") else f" in {count(summary.files, 'file')}"
+    made = "" if target.name.lower().endswith(".parquet") else f" in {count(summary.files, 'file')}"
     out.say(
         f"{count(summary.rows, 'interval')} of {count(summary.sources, f'{file_format.name} file')}, read by the "
-        f"{clock.value} clock, written to {target}: {decimal(summary.bytes)}{made}"
+        f"{clock.value} clock, written to {target}: {decimal(summary.size)}{made}"
     )
     out.line(str(target))
     return GOOD

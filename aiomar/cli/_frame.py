@@ -41,8 +41,7 @@ def carry_out(command: str, display: Display, prepare: Callable[[Output], Work])
         except Exception as error:  # noqa: BLE001 - the last resort: a line and a code instead of a traceback
             code = UNEXPECTED
             out.fail(error)
-    out.finish(code)
-    return code
+    return out.finish(code)
 
 
 def _in_loop(work: Work) -> int:

@@ -53,10 +53,10 @@ def inspect(
 
 async def _inspect(out: Output, files: Sequence[Path], clock: TimeType | None, layout: CsvLayout | None) -> int:
     tally = Tally(len(files))
-    bad = unread = size = 0
+    bad = unread = size = csv = 0
 
     def read(progress: Callable[[int], None]) -> None:
-        nonlocal bad, unread, size
+        nonlocal bad, unread, size, csv
         for path in files:
             progress(0)
             try:
@@ -69,6 +69,7 @@ async def _inspect(out: Output, files: Sequence[Path], clock: TimeType | None, l
             else:
                 bad += not facts.good
                 size += facts.size
+                csv += facts.csv is not None
                 tally.fetched += 1
                 _tell(out, facts)
 
@@ -77,6 +78,8 @@ async def _inspect(out: Output, files: Sequence[Path], clock: TimeType | None, l
     finally:
         good = tally.fetched - bad
         out.summary |= {"files": len(files), "good": good, "bad": bad, "unread": unread, "bytes": size}
+    if csv and clock is not None and layout is None:
+        out.say("--time tells nothing about CSV without --layout: which columns are times is not known")
     rest = "".join(f", {number:,} {what}" for number, what in ((bad, "not"), (unread, "not opened")) if number)
     out.say(f"{good:,} of {count(len(files), 'file')} good{rest}")
     return DATA if bad else USAGE if unread else GOOD

@@ -5,6 +5,7 @@ Texts of a file are somebody else's: whatever is not printable ASCII is escaped.
 
 from __future__ import annotations
 
+import datetime as dt
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -16,7 +17,7 @@ from aiomar.cli._contents import STRANGE, FileFacts
 from aiomar.cli._contents_csv import CsvFacts, LayoutFacts, SeriesFacts
 from aiomar.cli._contents_mdef import ChannelFacts, MdefFacts
 from aiomar.cli._output import count
-from aiomar.cli._tables import MOST_ROWS, Column, cut, drawn, line_width, more
+from aiomar.cli._tables import MOST_ROWS, Column, cut, drawn, line_width, more, offset
 from aiomar.formats import Finding, Kind, zone
 from aiomar.protocol import printable
 
@@ -57,6 +58,8 @@ def in_lines(facts: FileFacts, *, everything: bool) -> Iterator[str]:
 def _lines(facts: FileFacts, *, everything: bool) -> Iterator[str]:
     if facts.kind in STRANGE and facts.mdef is None:
         yield f"error: {STRANGE[facts.kind]}"
+    if facts.mixed_up is not None:
+        yield f"warning: {facts.mixed_up}"
     if facts.words:
         yield f"it says: {printable(facts.words, 70)}"
     if facts.mdef is not None:
@@ -178,7 +181,7 @@ def _of_layout(facts: LayoutFacts, *, everything: bool) -> Iterator[str]:
 
 
 def _series(series: SeriesFacts, clock: TimeType) -> tuple[str, ...]:
-    start, end = (f"{instant.astimezone(zone(clock)):%Y-%m-%d %H:%M}" for instant in (series.start, series.end))
+    start, end = (_on_clock(instant, clock) for instant in (series.start, series.end))
     unit = "-" if series.unit_code is None else printable(series.unit_code)
     return (
         printable(series.recorder_id),
@@ -189,6 +192,13 @@ def _series(series: SeriesFacts, clock: TimeType) -> tuple[str, ...]:
         f"{series.intervals:,}",
         f"{series.empty:,}",
     )
+
+
+def _on_clock(instant: dt.datetime, clock: TimeType) -> str:
+    """Write a time; in the hour that autumn has twice, also which of the two it is."""
+    local = instant.astimezone(zone(clock))
+    twice = local.utcoffset() != local.replace(fold=not local.fold).utcoffset()
+    return f"{local:%Y-%m-%d %H:%M}{f' {offset(local)}' if twice else ''}"
 
 
 # --- Tables -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ to directly.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ from aiomar import (
     UploadRetrying,
     UploadStarted,
 )
+from aiomar.cli._codes import UNEXPECTED
 from aiomar.cli._json import error_to_dict, event_to_dict
 from aiomar.cli._options import Display
 
@@ -66,6 +68,7 @@ class Output:
         """Downloads that were tried again."""
         self._failures = 0
         self._gone: set[Literal["stdout", "stderr"]] = set()
+        self._lost: OSError | None = None
 
     # --- Channels -----------------------------------------------------------------------------------------------------
 
@@ -106,11 +109,15 @@ class Output:
         else:
             self.complain(f"unexpected {type(error).__name__}: run it again with --verbose and report what it shows")
 
-    def finish(self, code: int) -> None:
-        """Give the last JSON line."""
+    def finish(self, code: int) -> int:
+        """Give the last JSON line, and the exit code: another one if results could not be written."""
         if self._failures > _MOST_FAILURES:
             self.complain(f"and {self._failures - _MOST_FAILURES} more downloads failed")
         self.record({"event": "summary", "command": self.command, "exit_code": code, **self.summary})
+        if self._lost is None:
+            return code
+        self.complain(unwritable(self._lost))
+        return UNEXPECTED
 
     def _write(self, name: Literal["stdout", "stderr"], text: str) -> None:
         stream: TextIO | None = getattr(sys, name)
@@ -122,11 +129,12 @@ class Output:
         try:
             stream.write(f"{text}\n")
             stream.flush()
-        except BrokenPipeError:
-            # Whoever read this has left.  The work goes on; Python must not complain again when it closes the stream.
+        except OSError as error:
+            # The work goes on: files are fetched and ledgers kept all the same.
             self._gone.add(name)
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            silence(stream)
+            if name == "stdout" and not isinstance(error, BrokenPipeError):  # a reader that left has what it wanted
+                self._lost = error
 
     # --- Events -------------------------------------------------------------------------------------------------------
 
@@ -198,9 +206,28 @@ class _Handler(logging.Handler):
         self._out.say(f"aiomar: {record.levelname.lower()}: {text}")
 
 
+def silence(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere, so that Python does not complain again when it closes the stream."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
+
+
+def unwritable(error: OSError) -> str:
+    """Say that results cannot be written."""
+    reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return f"standard output cannot be written ({reason}): make room, or send it elsewhere"
+
+
 def told(error: OmarError) -> str:
     """Give an error's text, with the page's own words where a page came."""
-    return f"{error} (it begins: {error.excerpt})" if isinstance(error, UnexpectedPageError) else str(error)
+    if not isinstance(error, UnexpectedPageError):
+        return str(error)
+    what, _, _ = str(error).rpartition(": ")  # what follows is for programmers
+    return f"{what}: check the id and the dates (it begins: {error.excerpt})"
 
 
 def count(number: int, thing: str) -> str:

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Final
 
 import attrs
 
-from aiomar.cli._contents import STRANGE
+from aiomar.cli._contents import STRANGE, mixed_up
 from aiomar.cli._contents_csv import CsvFacts, form_of
 from aiomar.cli._output import count
 from aiomar.cli._tap import Tapped
 from aiomar.formats import Kind, check_mdef, sniff
 from aiomar.protocol import PAGE_LIMIT
 from aiomar.submissions import Submission
-
-_MDEF_SUFFIX = ".dat"
-_MIXED_UP: Final = {
-    Kind.MDEF: "it holds MDEF, which .dat is taken to stand for and not .csv",
-    Kind.CSV: "it holds CSV, and .dat is taken to stand for MDEF",
-}
-"""What is in a file → what to say when its name says the other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,11 +39,10 @@ def content_warnings(submission: Submission) -> tuple[ContentWarning, ...]:
     """
     content, name = submission.content, submission.name
     kind = sniff(content[:PAGE_LIMIT])
-    due = Kind.MDEF if name.lower().endswith(_MDEF_SUFFIX) else Kind.CSV
     if kind in STRANGE:
         return (ContentWarning(words=STRANGE[kind]),)
-    if kind is not due:
-        return (ContentWarning(words=_MIXED_UP[kind]),)
+    if words := mixed_up(kind, name):
+        return (ContentWarning(words=words),)
     if kind is Kind.CSV:
         facts = form_of(lambda tap: Tapped(io.BytesIO(content), tap), name, header=None, progress=_nobody)
         return tuple(ContentWarning(words=words) for words in _about(facts))

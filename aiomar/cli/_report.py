@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
-from aiomar import ConfigError, DestinationError, DiskError, SubmissionRecord, Submissions
+from aiomar import ConfigError, DiskError, SubmissionRecord, Submissions
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields
@@ -23,7 +24,17 @@ from aiomar.cli._report_words import gaps, problems, remarks, submissions, table
 from aiomar.cli._settings import environment_if_any, state_dir_of
 from aiomar.cli._tally import Tally
 from aiomar.formats import CsvLayout
-from aiomar.report import Coverage, DataDirectory, Series, Totals, read_coverage, read_profile, write_html
+from aiomar.report import (
+    Coverage,
+    DataDirectory,
+    LoadProfile,
+    Series,
+    Totals,
+    read_coverage,
+    read_profile,
+    write_html,
+)
+from aiomar.report._page_file import check_page
 
 _NUMBERS = tuple(field.name for field in attrs.fields(Totals))
 
@@ -44,12 +55,13 @@ def report(
     day between the first and the last is expected, and the clock has to be given. Nothing is sent or changed, and no
     certificate is needed.
 
-    Exit codes: 0 every interval is there, 2 wrong options, or the clock or the format would have to be guessed, 8
-    intervals are missing or their copies differ, or a file cannot be read, 130 interrupted.
+    Exit codes: 0 every interval is there, 1 the disk refuses the page, 2 wrong options, or the clock or the format
+    would have to be guessed, or the page cannot be written there, 8 intervals are missing or their copies differ, or a
+    file cannot be read, 130 interrupted. What was found is shown before the page is written.
 
     Args:
         directory: Where files were downloaded to, or one data file.
-        html: Write it as a page, too, which needs nothing beside it.
+        html: Write it as a page, too, which needs nothing beside it. Only an earlier page is ever replaced.
         meter: Draw the load of this meter into the page.
         reading: How the files are read.
         connection: Where the records of submissions are, and of which server.
@@ -59,10 +71,12 @@ def report(
     def prepare(out: Output) -> Work:
         if meter is not None and html is None:
             raise ConfigError("--meter draws the load of a meter into a page: say which with --html")
-        if html is not None and not html.absolute().parent.is_dir():
-            raise DestinationError(f"the directory of {html} does not exist: make it first")
         out.when_interrupted = "no page was written" if html is not None else "run the same command again"
+        if html is not None:
+            check_page(html)
         data, layout = find_files(out, directory, reading)
+        if html is not None:
+            check_page(html, data.files)
         environment = environment_if_any(connection, environ=os.environ)
         ledgers = Submissions(state_dir_of(connection, environ=os.environ))
         origin = None if environment is None else environment.upload_origin
@@ -87,11 +101,11 @@ async def _report(out: Output, wish: _Wish) -> int:
         out.say("no catalogue tells what was asked for: every day between the first and the last is expected")
     tally = Tally(len(data.files))
 
-    def read(progress: Callable[[int], None]) -> tuple[Coverage, list[SubmissionRecord]]:
+    def read(progress: Callable[[int], None]) -> tuple[Coverage, list[SubmissionRecord], LoadProfile | None]:
         records = _submissions(out, wish)
         coverage = read_coverage(data, layout=wish.layout, progress=counting_files(tally, data.files, progress))
-        _write_page(wish, coverage, records, progress)
-        return coverage, records
+        profile = wish.meter and read_profile(data, wish.meter, layout=wish.layout, progress=progress)
+        return coverage, records, profile or None
 
     def tell(progress: Callable[[int], None]) -> dict[str, object]:
         if out.display.json:
@@ -104,12 +118,13 @@ async def _report(out: Output, wish: _Wish) -> int:
                 out.line(line)
         return _summary(coverage)
 
-    coverage, records = await in_thread(out, tally, read)
-    if wish.html is not None:
-        out.when_interrupted = "the page is written"
-        out.say(f"written: {wish.html}")
-    out.summary |= {"submissions": len(records), "bytes": tally.bytes, "html": wish.html and str(wish.html)}
+    coverage, records, profile = await in_thread(out, tally, read)
+    out.summary |= {"submissions": len(records), "bytes": tally.bytes, "html": None}
     out.summary |= await in_thread(out, None, tell)
+    if wish.html is not None:  # only now: no disk that is full hides what was found
+        await in_thread(out, None, partial(_write_page, wish.html, coverage, records, profile))
+        out.summary["html"] = str(wish.html)
+        out.say(f"written: {wish.html}")
     return GOOD if coverage.complete else DATA
 
 
@@ -117,20 +132,19 @@ def _submissions(out: Output, wish: _Wish) -> list[SubmissionRecord]:
     try:
         return list(wish.ledgers.records(upload_origin=wish.upload_origin))
     except (ConfigError, DiskError) as error:  # that does not keep the data from being looked at
-        out.complain(f"submissions are left out: {error}")
+        out.say(f"submissions are left out of the report: {error}")
         return []
 
 
 def _write_page(
-    wish: _Wish, coverage: Coverage, records: list[SubmissionRecord], progress: Callable[[int], None]
+    target: Path,
+    coverage: Coverage,
+    records: list[SubmissionRecord],
+    profile: LoadProfile | None,
+    progress: Callable[[int], None],
 ) -> None:
-    if wish.html is None:
-        return
-    profile = None
-    if wish.meter is not None:
-        profile = read_profile(wish.data, wish.meter, layout=wish.layout, progress=progress)
     write_html(
-        wish.html,
+        target,
         coverage,
         submissions=records,
         profile=profile,
@@ -150,6 +164,8 @@ def _summary(coverage: Coverage) -> dict[str, object]:
         "last_day": coverage.last_day and str(coverage.last_day),
         "change_days": [str(day) for day in coverage.change_days],
         "meters": coverage.meter_count,
+        "unread_meters": coverage.unread_meters,
+        "unread_groups": coverage.unread_groups,
         "channels": coverage.channel_count,
         **fields(coverage.totals),
         "gaps": sum(len(series.gaps) for series in coverage.series),

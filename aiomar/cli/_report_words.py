@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from aiomar import SubmissionRecord, TimeType
 from aiomar.cli._output import count
-from aiomar.cli._tables import MOST_ROWS, Column, cut, drawn, more
+from aiomar.cli._tables import MOST_ROWS, Column, cut, drawn, more, offset
 from aiomar.formats import zone
 from aiomar.protocol import printable
 from aiomar.report import Coverage, DayState, MeterGap, Problem, Series
+from aiomar.report._verdict import extent_words, missing_words, other_faults
 
 _T = TypeVar("_T")
 _ALL = "--json gives all"
@@ -31,22 +32,13 @@ _A_YEAR = 2
 
 
 def verdict(coverage: Coverage) -> str:
-    """Say in a line whether every interval is there."""
-    totals, files = coverage.totals, sum(problem.path is not None for problem in coverage.problems)
-    wrong = []
-    if totals.conflicts:
-        wrong.append(f"{totals.conflicts:,} differ between their copies")
-    if files:
-        wrong.append(f"{count(files, 'file')} cannot be read")
+    """Say in a line whether every interval is there, and if not, what is wrong."""
+    wrong = list(other_faults(coverage))
     if not coverage.series:
         wrong.insert(0, "no interval is there")
-    elif totals.missing:
-        wrong.insert(0, f"{totals.missing:,} of {count(totals.expected, 'interval')} are missing")
-    elif wrong:
-        wrong[0] = f"every interval is there, but {wrong[0]}"
-    else:
-        wrong = ["every interval is there"]
-    return f"{', '.join(wrong)}: {_extent(coverage)}"
+    elif coverage.missing:
+        wrong.insert(0, missing_words(coverage))
+    return f"{'; '.join(wrong) or 'every interval is there'}: {_extent(coverage)}"
 
 
 def _extent(coverage: Coverage) -> str:
@@ -56,8 +48,7 @@ def _extent(coverage: Coverage) -> str:
     if len(changes) > _A_YEAR:
         words.append(f"{len(changes)} days of change in all")
     span = "" if coverage.first_day is None else f", {coverage.first_day} to {coverage.last_day}"
-    things = f"{count(coverage.meter_count, 'meter')}, {count(coverage.channel_count, 'channel')}"
-    return f"{things}{span} ({'; '.join(words)})"
+    return f"{extent_words(coverage)}{span} ({'; '.join(words)})"
 
 
 def remarks(coverage: Coverage) -> Iterator[str]:
@@ -73,7 +64,8 @@ def remarks(coverage: Coverage) -> Iterator[str]:
     odd = [series for series in coverage.series if not series.totals.full]
     beyond = sum(state is DayState.LONG for series in odd for state in series.states())
     if beyond:
-        yield f"on {count(beyond, 'day')} a channel has more than was asked for"
+        than = "was asked for" if coverage.catalogued else "the day has room for"
+        yield f"on {count(beyond, 'day')} a channel has more than {than}"
 
 
 def table(coverage: Coverage, *, everything: bool) -> Iterator[str]:
@@ -116,8 +108,8 @@ def _in_words(missing: MeterGap, clock: TimeType) -> str:
     # The reason in full stands with the problems.
     reason = f", {gap.reason.partition(':')[0]}" if gap.reason else ""
     start, end = (instant.astimezone(zone(clock)) for instant in (gap.start, gap.end))
-    until = end if start.utcoffset() != end.utcoffset() else end.replace(tzinfo=None)
-    span = f"{start.isoformat(' ', 'minutes')} to {until.isoformat(' ', 'minutes')}"
+    until = f" {offset(end)}" if start.utcoffset() != end.utcoffset() else ""
+    span = f"{start:%Y-%m-%d %H:%M} {offset(start)} to {end:%Y-%m-%d %H:%M}{until}"
     return f"{printable(missing.recorder_id)}{channels}  {span}  {gap.intervals:,}{each}{reason}"
 
 
@@ -125,7 +117,7 @@ def problems(coverage: Coverage, *, everything: bool) -> Iterator[str]:
     """List what could not be read or was not fetched."""
     shown, rest = _cut(coverage.problems, everything=everything)
     for problem in shown:
-        yield f"{_what(problem)}: {problem.words}"
+        yield problem.words if problem.gone else f"{_what(problem)}: {problem.words}"
     yield from more(rest, "problem", _ALL)
 
 

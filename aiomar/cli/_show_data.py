@@ -53,7 +53,7 @@ async def look_inside(
         out.line("   Parquet  needs the extra: run pip install 'aiomar[arrow]'")
         return checks
     parquet = await asyncio.to_thread(write_parquet, data.files, results / PARQUET, clock=data.clock, overwrite=True)
-    out.line(f"   Parquet  {parquet.target} ({decimal(parquet.bytes)})")
+    out.line(f"   Parquet  {parquet.target} ({decimal(parquet.size)})")
     return [*checks, Check("  rows of Parquet, each copy one", parquet.rows, series * due + coverage.duplicates)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
@@ -53,6 +54,11 @@ def drawn(columns: Iterable[Column], rows: Iterable[Sequence[str]], *, width: in
     with console.capture() as text:
         console.print(table)
     return "\n".join(line.rstrip() for line in text.get().rstrip().splitlines())
+
+
+def offset(instant: dt.datetime) -> str:
+    """Write how far a clock is from UTC, so that it is no part of a span: ``UTC-07:00``."""
+    return f"UTC{instant.isoformat()[-6:]}"
 
 
 def cut(items: Sequence[_T], most: int | None = MOST_ROWS) -> tuple[Sequence[_T], int]:

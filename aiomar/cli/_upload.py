@@ -79,7 +79,7 @@ def upload(
 
 async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, *, resend: bool) -> int:
     errors: list[OmarError] = []
-    warned = 0
+    warnings_told = warned = 0
     async with AsyncExitStack() as stack:
         client = None if config is None else await stack.enter_async_context(OmarClient(config))
         for path in files:
@@ -93,16 +93,17 @@ async def _judge(out: Output, files: Sequence[Path], config: OmarConfig | None, 
                 out.record({"event": "checked", "source": str(path), "good": False, "error": error_to_dict(error)})
             else:
                 warnings = await asyncio.to_thread(content_warnings, submission)
-                warned += len(warnings)
-                out.line(f"good  {len(submission.content):>7,} bytes  {path}")
+                warnings_told += len(warnings)
+                warned += bool(warnings)
+                out.line(f"{'warned' if warnings else 'good':6}  {len(submission.content):>7,} bytes  {path}")
                 found = {"warnings": [fields(warning) for warning in warnings]}
                 out.record({"event": "checked", "source": str(path), "good": True, **submission.facts, **found})
                 _warn(out, path, warnings)
     if client is None:
         out.say("no certificate is given, so its ledger was not asked")
-    out.summary |= {"files": len(files), "failures": len(errors), "warnings": warned}
-    told_of = f" ({count(warned, 'warning')})" if warned else ""
-    out.say(f"{len(files) - len(errors)} of {count(len(files), 'file')} good{told_of}; nothing was sent")
+    out.summary |= {"files": len(files), "failures": len(errors), "warnings": warnings_told}
+    told_of = f", {warned:,} with warnings" if warned else ""
+    out.say(f"{len(files) - len(errors)} of {count(len(files), 'file')} may be sent{told_of}; nothing was sent")
     return code_for_uploads(errors)
 
 

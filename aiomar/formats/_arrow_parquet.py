@@ -45,7 +45,7 @@ class ParquetOutput:
     """One export.
 
     Args:
-        target: ends in ``.parquet`` for one file; otherwise it is a directory.
+        target: ends in ``.parquet``, in any case, for one file; otherwise it is a directory.
         clock: whose calendar counts.
         overwrite: whether an existing target is replaced.
     """
@@ -55,8 +55,8 @@ class ParquetOutput:
         """Intervals that were written."""
         self.files = 0
         """Parquet files that were written."""
-        self.bytes = 0
-        """Their size."""
+        self.size = 0
+        """Their bytes."""
         self._target = target
         self._clock = clock
         self._overwrite = overwrite
@@ -66,7 +66,7 @@ class ParquetOutput:
     def write(self, files: Sequence[DataFile], layout: CsvLayout | None, progress: Callable[[int], object]) -> None:
         """Read files and write their intervals; see `write_parquet`."""
         batches = Batches(files, self._clock, layout)
-        single = self._target.name.endswith(".parquet")
+        single = self._target.name.lower().endswith(".parquet")
         with beside(self._target, directory=not single, overwrite=self._overwrite, ours=_OURS.fullmatch) as part:
             try:
                 if single:
@@ -111,7 +111,7 @@ class ParquetOutput:
 
     def _close(self, month: str) -> None:
         with failing(self._target):
-            self.bytes += self._shelves[month].close()
+            self.size += self._shelves[month].close()
         del self._shelves[month]
         self._closed[month] = self._closed.get(month, 0) + 1
         self.files += 1

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import attrs
 
 from aiomar.formats._clocks import MINUTES, readings, wall_time
-from aiomar.formats._fields import number
+from aiomar.formats._fields import meter_shown, number
 from aiomar.formats._findings import Gate
-from aiomar.formats._layout import FILL, STATUS, VALUE, ChannelPlaces
+from aiomar.formats._layout import FILL, KEY, STATUS, VALUE, ChannelPlaces
 from aiomar.protocol import TimeType
 
 _FLAGS = slice(ChannelPlaces.CHANNEL_STATUS.start, ChannelPlaces.INTERVAL_STATUS.stop)
@@ -32,19 +33,26 @@ class Shape:
     """What the intervals of a channel are read by."""
 
     faults: tuple[tuple[Gate, str], ...]
-    """What of the header keeps them from being read: gates and sentences.  With any, the rest means nothing."""
+    """What of the header keeps them from being read: gates, and sentences with ``{}`` for the channel.  With any, the
+    rest means nothing."""
     width: int
     """Bytes of one interval, 8, 6 or 4."""
     counts: tuple[tuple[TimeType, tuple[int, ...]], ...]
     """How many intervals the stamps make, clock by clock."""
     clocks: Mapping[int, frozenset[TimeType]]
-    """Number of intervals → the clocks that it fits."""
+    """Number of intervals → the clocks that it fits, in one way."""
+    doubtful: frozenset[int]
+    """Numbers of intervals that fit the DST clock in several ways."""
 
     def counts_shown(self) -> str:
-        """Say how many intervals the stamps make."""
-        return ", ".join(
-            f"{' or '.join(map(str, counts)) or 'no whole number'} ({clock.value})" for clock, counts in self.counts
-        )
+        """Say how many intervals the stamps make; by each clock where they differ."""
+        shown = [
+            (" or ".join(map(str, counts)) or "no whole number of intervals", clock.value)
+            for clock, counts in self.counts
+        ]
+        if len({made for made, _ in shown}) == 1:
+            return shown[0][0]
+        return ", ".join(f"{made} ({clock})" for made, clock in shown)
 
 
 def shape(record: bytes) -> Shape:
@@ -60,21 +68,20 @@ def _shape(stamps: bytes, flags: bytes, per_hour: bytes) -> Shape:
     an_hour = number(per_hour)
     faults: list[tuple[Gate, str]] = []
     if flags.strip(b"YN"):
-        faults.append(("flags", "a channel does not say by Y or N which status words it carries"))
+        faults.append(("flags", "{} does not say by Y or N which status words it carries"))
     if not an_hour or MINUTES % an_hour:
-        words = "the intervals per hour of a channel do not divide the hour into whole minutes"
-        faults.append(("per_hour", words))
+        faults.append(("per_hour", "the intervals per hour of {} do not divide the hour into whole minutes"))
     if wall_time(start) is None or wall_time(stop) is None:
-        faults.append(("stamps", "the start or the stop of a channel is not a time"))
+        faults.append(("stamps", "the start or the stop of {} is not a time"))
     width = VALUE + STATUS * flags.count(b"Y")
     if faults or not an_hour:
-        return Shape(tuple(faults), width, (), {})
-    counts = tuple(
-        (clock, tuple(sorted({count for _, count in readings(start, stop, an_hour, clock)}))) for clock in TimeType
-    )
+        return Shape(tuple(faults), width, (), {}, frozenset())
+    ways = {clock: Counter(count for _, count in readings(start, stop, an_hour, clock)) for clock in TimeType}
+    counts = tuple((clock, tuple(sorted(each))) for clock, each in ways.items())
     every = {count for _, each in counts for count in each}
-    clocks = {count: frozenset(clock for clock, each in counts if count in each) for count in every}
-    return Shape((), width, counts, clocks)
+    clocks = {count: frozenset(clock for clock, each in ways.items() if each[count] == 1) for count in every}
+    doubtful = frozenset(count for count, number_of_ways in ways[TimeType.DST].items() if number_of_ways > 1)
+    return Shape((), width, counts, clocks, doubtful)
 
 
 def stamp_time(field: bytes) -> dt.datetime | None:
@@ -85,6 +92,11 @@ def stamp_time(field: bytes) -> dt.datetime | None:
 def channel_number(record: bytes) -> int:
     """Read the logical number of a channel."""
     return int.from_bytes(record[ChannelPlaces.NUMBER], "little")
+
+
+def channel_shown(record: bytes) -> str:
+    """Name the channel of a header, and its meter, in messages."""
+    return f"channel {channel_number(record)} of {meter_shown(record[KEY])}"
 
 
 def without_fill(slots: bytes, width: int) -> bytes:
@@ -120,7 +132,10 @@ class Clocks:
         if self._fitting & fitting and (self._clock is None or self._clock in fitting):
             self._fitting &= fitting
             return None
-        what = f"channel {channel_number(record)} has {count} intervals"
+        what = f"{channel_shown(record)} has {count} intervals"
+        if count in form.doubtful and TimeType.DST in (self._fitting if self._clock is None else {self._clock}):
+            words = f"{what}, which begin in the hour that the DST clock shows twice, and nothing tells in which pass"
+            return Misfit("clock", words, "ask for it by the PST clock")
         if not fitting:
             return Misfit("count", f"{what}, but its stamps make {form.counts_shown()}")
         if self._clock is not None and self._clock not in fitting:

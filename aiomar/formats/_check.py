@@ -6,27 +6,34 @@ flow, validation and the like are the sender's.
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
 
-from aiomar.formats._channel_gates import channel_number, stamp_time
-from aiomar.formats._clocks import MINUTES
-from aiomar.formats._fields import key_text, number
+from aiomar.formats._channel_gates import channel_number, channel_shown, stamp_time
+from aiomar.formats._clocks import MINUTES, checked_clock
+from aiomar.formats._fields import key_text, meter_shown, number
 from aiomar.formats._findings import MOST_FINDINGS, Finding, Gate, Severity
-from aiomar.formats._layout import FILL, RECORD, SLOTS, TRAILER_CREATED, ChannelPlaces, MeterPlaces
+from aiomar.formats._layout import (
+    KEY,
+    RECORD,
+    SLOTS,
+    TRAILER_COUNT,
+    TRAILER_CREATED,
+    ChannelPlaces,
+    MeterPlaces,
+    both,
+    filled,
+)
 from aiomar.formats._source import Source, opened
-from aiomar.formats._walk import ChannelPart, MeterPart, Part, Walk
+from aiomar.formats._walk import ChannelPart, MeterPart, Part, TrailerPart, Walk
 from aiomar.protocol import TimeType
 
 _TOP: Final = bytes(byte & 0x7F == 0x7F for byte in range(256))  # noqa: PLR2004 - seven of the bits of an exponent
 _LOW: Final = bytes(byte >= 0x80 for byte in range(256))  # noqa: PLR2004 - the eighth
 """Which of the two upper bytes of a float32 have their bits of the exponent set: all eight are in no number."""
-_FILLED: Final = tuple(bytes(byte == fill for byte in range(256)) for fill in FILL)
-"""Which byte is that of fill, at even and at odd places."""
 
 
 def check_mdef(source: Source, *, clock: TimeType | None = None, name: str | None = None) -> tuple[Finding, ...]:
@@ -50,7 +57,9 @@ def check_mdef(source: Source, *, clock: TimeType | None = None, name: str | Non
         FormatError: there is no such file.
         DiskError: the operating system refuses to read.
         ConfigError: this machine has no time zone database.
+        UsageError: the clock is no `TimeType`, or the source nothing that can be read.
     """
+    clock = None if clock is None else checked_clock(clock)
     findings = _Findings()
     with opened(source, name) as data:
         try:
@@ -124,13 +133,25 @@ def _warnings(parts: Iterable[Part]) -> Iterator[Finding]:
             continue
         if meter is not None:
             yield from meter.ends()
-        meter = _Meter(part) if isinstance(part, MeterPart) else None
-        if meter is not None:
+        meter = None
+        if isinstance(part, TrailerPart):
+            yield from _trailer(part)
+        else:
+            meter = _Meter(part)
             yield from meter.begins()
-        elif stamp_time(part.record[TRAILER_CREATED]) is None:
-            yield _warning("created_stamp", part.place, "the time at which the trailer says the file was made is none")
     if meter is not None:
         yield from meter.ends()
+
+
+def _trailer(part: TrailerPart) -> Iterator[Finding]:
+    counted = number(part.record[TRAILER_COUNT])
+    if counted == part.intervals != part.place:
+        words = (
+            f"the trailer counts {counted}, which is the number of intervals: known files count records, {part.place}"
+        )
+        yield _warning("trailer_habit", part.place, words)
+    if stamp_time(part.record[TRAILER_CREATED]) is None:
+        yield _warning("created_stamp", part.place, "the time at which the trailer says the file was made is none")
 
 
 class _Meter:
@@ -139,6 +160,7 @@ class _Meter:
     def __init__(self, header: MeterPart) -> None:
         self._place = header.place
         self._record = header.record
+        self._shown = meter_shown(header.record[KEY])
         self._stamps: tuple[bytes, bytes] | None = (header.record[MeterPlaces.START], header.record[MeterPlaces.STOP])
         self._count = 0
         self._numbers: set[int] = set()
@@ -148,22 +170,25 @@ class _Meter:
             yield self._warning("no_recorder", "a meter has no recorder id")
         if self._stamps and None in map(stamp_time, self._stamps):
             self._stamps = None
-            yield self._warning("meter_stamps", "the start or the stop of a meter is not a time")
+            yield self._warning("meter_stamps", f"the start or the stop of {self._shown} is not a time")
 
     def channel(self, part: ChannelPart) -> Iterator[Finding]:
         self._count += 1
         number_ = channel_number(part.record)
         if number_ in self._numbers:
-            yield _warning("channel_number", part.place, f"channel {number_} stands twice in its meter")
+            yield _warning("channel_number", part.place, f"channel {number_} stands twice in {self._shown}")
         self._numbers.add(number_)
         if self._stamps and self._stamps != (part.record[ChannelPlaces.START], part.record[ChannelPlaces.STOP]):
             self._stamps = None  # told once
-            yield self._warning("meter_stamps", f"channel {number_} has another start or stop than its meter header")
+            words = f"channel {number_} of {self._shown} has another start or stop than its meter header"
+            yield self._warning("meter_stamps", words)
 
     def ends(self) -> Iterator[Finding]:
-        if number(self._record[MeterPlaces.CHANNELS]) != self._count:
-            words = f"a meter header does not count as many channels as there are, {self._count}"
-            yield self._warning("declared_channels", words)
+        declared = number(self._record[MeterPlaces.CHANNELS])
+        if declared != self._count:
+            says = "no number of channels" if declared is None else f"{declared} channels"
+            there = f"there {'is' if self._count == 1 else 'are'} {self._count}"
+            yield self._warning("declared_channels", f"the header of {self._shown} declares {says}, and {there}")
 
     def _warning(self, gate: Gate, words: str) -> Finding:
         return _warning(gate, self._place, words)
@@ -172,7 +197,7 @@ class _Meter:
 def _alignment(part: ChannelPart) -> Iterator[Finding]:
     start, per_hour = stamp_time(part.record[ChannelPlaces.START]), number(part.record[ChannelPlaces.PER_HOUR])
     if start and per_hour and (start.minute - 1) % (MINUTES // per_hour):
-        what = f"channel {channel_number(part.record)} does not start with the first minute of an interval"
+        what = f"{channel_shown(part.record)} does not start with the first minute of an interval"
         yield _warning("alignment", part.place, what)
 
 
@@ -182,22 +207,17 @@ def _intervals(part: ChannelPart) -> Iterator[Finding]:
     top = slots[3::width].translate(_TOP)
     if 1 not in top:
         return
-    odd = _both(top, slots[2::width].translate(_LOW))
-    filled = functools.reduce(_both, (slots[at::width].translate(_FILLED[at % 2]) for at in range(width)))
+    odd = both(top, slots[2::width].translate(_LOW))
+    fill = filled(slots, width)
     gates: tuple[tuple[Gate, bytes, str], ...] = (
-        ("fill", filled, "{} filled as unused ones are, before its end"),
-        ("value", bytes(map(operator.gt, odd, filled)), "{} with a value that is no number"),
+        ("fill", fill, "{} filled as unused ones are, before its end"),
+        ("value", bytes(map(operator.gt, odd, fill)), "{} with a value that is no number"),
     )
     for gate, found, words in gates:
         if count := found.count(1):
             record = _record_of(part, found.find(1) * width // SLOTS)
             what = words.format(f"{count} interval{'s' if count > 1 else ''}")
-            yield _warning(gate, record, f"channel {channel_number(part.record)} has {what}")
-
-
-def _both(one: bytes, other: bytes) -> bytes:
-    """Join two rows of zeros and ones by ``and``, all at once."""
-    return (int.from_bytes(one, "little") & int.from_bytes(other, "little")).to_bytes(len(one), "little")
+            yield _warning(gate, record, f"{channel_shown(part.record)} has {what}")
 
 
 def _record_of(part: ChannelPart, index: int) -> int:

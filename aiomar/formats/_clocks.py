@@ -2,10 +2,11 @@
 
 The layout has no time zone: a stamp says what a clock on the wall showed, and the number of intervals tells how much
 time went by.  The first stamp names the first *minute* of the first interval (``...0001``), the last one the *end* of
-the last interval, midnight being ``2400`` of the day that ends.  So both are read by a minute that lies inside the
-data: the first one's own, and the one before the last.  That decides by itself what the hours of change mean: a minute
-that the clock skips in spring fits no file, and one that it shows twice in autumn has two readings, of which the number
-of intervals chooses.
+the last interval, midnight being ``2400`` of the day that ends.  So the first is read by its own minute, and the last
+by the minute before it or as it stands: the hour that ends when the clock skips one in spring may end at 02:00 or at
+03:00, and the first of two equal hours in autumn at 02:00, or at the 01:00 that the wall shows then.  Of all readings
+the number of intervals chooses; where it cannot tell, as in a span that lies wholly in the hour shown twice, nothing is
+guessed, and the clock does not fit.
 """
 
 from __future__ import annotations
@@ -28,6 +29,20 @@ MINUTES = 60
 _STANDARD = dt.timezone(dt.timedelta(hours=-8), "PST")
 
 
+def checked_clock(clock: object) -> TimeType:
+    """Give back a clock that is one.
+
+    Raises:
+        UsageError: it is none; text that looks like one neither.
+    """
+    if not isinstance(clock, TimeType):
+        raise UsageError(
+            f"the clock must be a TimeType, not {type(clock).__name__}: say TimeType.PST or TimeType.DST, as nothing "
+            "in a file tells which"
+        )
+    return clock
+
+
 def zone(clock: TimeType) -> dt.tzinfo:
     """Give the clock as a time zone, to show instants by.
 
@@ -36,8 +51,9 @@ def zone(clock: TimeType) -> dt.tzinfo:
 
     Raises:
         ConfigError: this machine has no time zone database.
+        UsageError: it is no `TimeType`.
     """
-    return _STANDARD if clock is TimeType.PST else _pacific()
+    return _STANDARD if checked_clock(clock) is TimeType.PST else _pacific()
 
 
 @functools.cache
@@ -79,7 +95,7 @@ def readings(start: str, stop: str, per_hour: int, clock: TimeType) -> tuple[tup
     Returns:
         Every way to read them: the instant (UTC) at which the first interval begins, and the number of intervals.
         None where a stamp is no time, where the clock never showed such a minute, or where the number would not be
-        whole and above zero; more than one only in the hour that the clock shows twice.
+        whole and above zero; more than one only around the hours of change.
     """
     first, last = wall_time(start), wall_time(stop)
     if first is None or last is None:
@@ -87,7 +103,7 @@ def readings(start: str, stop: str, per_hour: int, clock: TimeType) -> tuple[tup
     local = zone(clock)
     try:
         begins = [minute - _MINUTE for minute in instants(first, local)]
-        ends = [minute + _MINUTE for minute in instants(last - _MINUTE, local)]
+        ends = sorted({minute + _MINUTE for minute in instants(last - _MINUTE, local)}.union(instants(last, local)))
     except OverflowError:  # the first or last day that there is
         return ()
     spans = ((begin, (end - begin) * per_hour) for begin, end in itertools.product(begins, ends))
@@ -95,10 +111,9 @@ def readings(start: str, stop: str, per_hour: int, clock: TimeType) -> tuple[tup
 
 
 @functools.lru_cache(maxsize=1_024)
-def reading(start: str, stop: str, per_hour: int, clock: TimeType, count: int) -> dt.datetime | None:
-    """Say when the first of so many intervals begins: by the earliest of the `readings` that make them, if any does."""
-    found = readings(start, stop, per_hour, clock)
-    return next((begin for begin, number in found if number == count), None)
+def beginnings(start: str, stop: str, per_hour: int, clock: TimeType, count: int) -> tuple[dt.datetime, ...]:
+    """Say when the first of so many intervals may begin: once where they fit, twice where that cannot be told."""
+    return tuple(begin for begin, number in readings(start, stop, per_hour, clock) if number == count)
 
 
 def instants(wall: dt.datetime, local: dt.tzinfo) -> list[dt.datetime]:
@@ -119,8 +134,9 @@ def stamps(begins: dt.datetime, count: int, per_hour: int, clock: TimeType, owne
 
     Raises:
         FormatError: there are no such stamps.
-        UsageError: the time is naive.
+        UsageError: the time is naive, or the clock is no `TimeType`.
     """
+    checked_clock(clock)
     if begins.utcoffset() is None:
         raise UsageError(f"begins has no time zone ({owner}): give an aware time")
     if per_hour < 1 or MINUTES % per_hour:
@@ -150,8 +166,8 @@ def _told(begins: dt.datetime, count: int, per_hour: int, clock: TimeType) -> tu
     first = (begins + _MINUTE).astimezone(local)
     last = (begins + count * _HOUR / per_hour - _MINUTE).astimezone(local)
     start, stop = stamp(first), _stop_stamp(last)
-    # A span in the second of two equal hours would be taken for one in the first.
-    return (start, stop) if reading(start, stop, per_hour, clock, count) == begins else None
+    # Two spans that lie in the two equal hours have the same stamps.
+    return (start, stop) if beginnings(start, stop, per_hour, clock, count) == (begins,) else None
 
 
 def _stop_stamp(last: dt.datetime) -> str:

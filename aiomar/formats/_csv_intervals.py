@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TypeVar
 
-from aiomar.errors import UsageError
+from aiomar.formats._clocks import checked_clock
 from aiomar.formats._csv import broken_line, numbered_rows
 from aiomar.formats._csv_layout import Column, CsvLayout
 from aiomar.formats._csv_order import CsvInterval, Order
@@ -20,7 +20,6 @@ from aiomar.formats._csv_times import LONGEST_CELL, Memo, Place, RefusedError, p
 from aiomar.formats._source import Source, opened
 from aiomar.protocol import TimeType
 
-_TO_DO = "mend the layout, or ask who made the file"
 _DIGITS = re.compile(r"[0-9]+")
 _MOST = 0xFFFF
 _MOST_TEXTS = 10_000
@@ -46,8 +45,8 @@ def read_csv_intervals(
         clock: the clock that the file was written by; its days and times are days and times on it.
         name: what to call the source in messages; `None` for its path.
 
-    Yields:
-        An interval for each row behind the header.
+    Returns:
+        An iterator that gives an interval for each row behind the header.
 
     Raises:
         FormatError: there is no such file, it is no CSV, or a row does not fit the layout: another number of cells than
@@ -55,10 +54,13 @@ def read_csv_intervals(
             the clock never showed, a time that it showed twice when the rows do not tell which.  The message and
             ``where`` name the line.
         DiskError: the operating system refuses to read.
-        UsageError: the clock is no `TimeType`, or this machine has no time zone database.
+        ConfigError: this machine has no time zone database.
+        UsageError: the clock is no `TimeType`, which is told at once, or the source nothing that can be read.
     """
-    if not isinstance(clock, TimeType):
-        raise UsageError(f"clock must be a TimeType, not {type(clock).__name__}: say TimeType.PST or TimeType.DST")
+    return _intervals(source, layout, checked_clock(clock), name)
+
+
+def _intervals(source: Source, layout: CsvLayout, clock: TimeType, name: str | None) -> Iterator[CsvInterval]:
     spots = places(layout, clock)
     with opened(source, name) as data:
         rows = numbered_rows(data, layout.encoding)
@@ -68,7 +70,7 @@ def read_csv_intervals(
                 columns = _Columns(layout, *first)
                 yield from _read(rows if layout.header else chain((first,), rows), columns, spots)
         except RefusedError as refused:
-            raise broken_line(data, refused.line or 1, str(refused), _TO_DO) from refused
+            raise broken_line(data, refused.line or 1, str(refused), refused.to_do) from refused
 
 
 def _read(rows: _Rows, columns: _Columns, spots: Memo[Memo[Place]]) -> Iterator[CsvInterval]:

@@ -7,11 +7,9 @@ stays unknown.  Everything that can be wrong with a layout by itself is found wh
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 import tomllib
 from collections import Counter
-from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -20,6 +18,7 @@ from aiomar._types import PathLike
 from aiomar.errors import ConfigError
 from aiomar.formats._clocks import MINUTES
 from aiomar.formats._csv import holds_ascii
+from aiomar.formats._source import not_opened, path_shown
 
 Column = str | int
 
@@ -168,10 +167,13 @@ class CsvLayout:
         Raises:
             ConfigError: there is no such file, it is no TOML, or a key is unknown, missing or cannot be used.
         """
-        file = Path(os.fspath(path))
+        file = path_shown(path)
         try:
-            settings = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError, RecursionError) as error:
+            with open(path, encoding="utf-8-sig") as text:  # noqa: PTH123 - an empty path is none, and not "."
+                settings = tomllib.loads(text.read())
+        except OSError as error:
+            raise ConfigError(not_opened(file, error)) from error
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error
         known = {field.name: field for field in attrs.fields(cls)}
         unknown = sorted(set(settings) - known.keys())

@@ -39,11 +39,15 @@ class RefusedError(Exception):
     Args:
         what: is wrong.
         line: where the row begins; `None` for the row in hand.
+        to_do: what may help.
     """
 
-    def __init__(self, what: str, line: int | None = None) -> None:
+    def __init__(
+        self, what: str, line: int | None = None, to_do: str = "mend the layout, or ask who made the file"
+    ) -> None:
         super().__init__(what)
         self.line = line
+        self.to_do = to_do
 
 
 @attrs.frozen
@@ -83,7 +87,8 @@ def places(layout: CsvLayout, clock: TimeType) -> Memo[Memo[Place]]:
     """
     length = layout.minutes * _MINUTE
     before = length if layout.time_is == "end" else dt.timedelta()
-    clocked = _Clock(zone(clock), length, before)
+    (other,) = set(TimeType) - {clock}
+    clocked = _Clock(zone(clock), zone(other), length, before)
     if layout.time is None:
         find, offset = clocked.numbered, functools.partial(_numbered, length)
     else:
@@ -152,11 +157,19 @@ class _Day:
     """23, 24 or 25 hours."""
 
 
+def _ends(date: dt.datetime, local: dt.tzinfo) -> tuple[dt.datetime, dt.datetime]:
+    """Give the instants of both midnights of a day."""
+    first, last = (midnight.replace(tzinfo=local).astimezone(dt.UTC) for midnight in (date, date + _DAY))
+    return first, last
+
+
 @attrs.frozen(eq=False)
 class _Clock:
     """A clock on the wall, and intervals that are told by its times."""
 
     _zone: dt.tzinfo
+    _other: dt.tzinfo
+    """The one that may be meant where this one does not fit."""
     _length: dt.timedelta
     _before: dt.timedelta
     """How long before its time an interval starts: nothing, or its length."""
@@ -164,7 +177,7 @@ class _Clock:
     def day(self, date: dt.datetime) -> _Day:
         """Give the day that begins with a midnight on the wall."""
         try:
-            begins, ends = (midnight.replace(tzinfo=self._zone).astimezone(dt.UTC) for midnight in (date, date + _DAY))
+            begins, ends = _ends(date, self._zone)
         except OverflowError as error:  # the last day that there is
             raise RefusedError("the date is none that a meter can have") from error
         if (ends - begins) % self._length:  # before there were time zones
@@ -174,7 +187,11 @@ class _Clock:
     def numbered(self, day: _Day, offset: dt.timedelta) -> Place:
         """Give the interval that begins some time after midnight."""
         if offset >= day.length:
-            raise RefusedError(f"the interval is none of this day, which has {day.length // self._length}")
+            what = f"the interval is none of this day, which has {day.length // self._length}"
+            begins, ends = _ends(day.date, self._other)
+            if offset < ends - begins:
+                raise RefusedError(what, to_do="mend the layout, or read it by the other clock")
+            raise RefusedError(what)
         start = day.begins + offset
         return start, start + self._length, None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
@@ -11,6 +11,7 @@ import attrs
 from aiomar._types import PathLike
 from aiomar.errors import FormatError, UsageError
 from aiomar.formats._csv_layout import CsvLayout
+from aiomar.formats._source import not_opened, path_shown
 
 _CSV = ".csv"
 _ENDINGS = (".dat", _CSV)
@@ -22,7 +23,7 @@ class DataFile:
 
     path: PathLike
     shown: str
-    """What the column ``file`` says."""
+    """What the column ``file`` says: its path from the directory that all files have in common."""
 
     @property
     def is_csv(self) -> bool:
@@ -42,15 +43,16 @@ def data_files(source: PathLike | Iterable[PathLike], layout: CsvLayout | None) 
         UsageError: it is no path and no iterable of paths, or an empty one.
     """
     if not isinstance(source, str | os.PathLike):
-        files = [DataFile(path, _text(path)) for path in _paths(source)]
+        paths = _paths(source)
     elif os.path.isdir(source):  # noqa: PTH112 - never raises, whatever the path
-        files = [DataFile(Path(source, name), _text(name)) for name in _names(source)]
+        paths = [Path(source, name) for name in _names(source)]
     else:
-        files = [DataFile(source, _text(source))]
+        paths = [source]
+    files = [DataFile(path, shown) for path, shown in zip(paths, _from_common(paths), strict=True)]
     if layout is None and (rows := next((file for file in files if file.is_csv), None)):
+        shown = path_shown(_text(rows.path))
         raise FormatError(
-            f"{_text(rows.path)} is CSV, whose columns only a layout explains: give layout=CsvLayout(...)",
-            where=_text(rows.path),
+            f"{shown} is CSV, whose columns only a layout explains: give layout=CsvLayout(...)", where=shown
         )
     return files
 
@@ -66,12 +68,23 @@ def _paths(source: object) -> list[PathLike]:
     return paths
 
 
+def _from_common(paths: Sequence[PathLike]) -> list[str]:
+    """Name files by their paths from the directory that they have in common; links count as they stand."""
+    whole = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - removes ".." and follows no link
+    try:
+        common = os.path.commonpath({os.path.dirname(path) for path in whole})  # noqa: PTH120 - a hundred thousand of them
+    except ValueError:  # on several drives
+        common = ""
+    at = len(os.path.join(common, ""))  # noqa: PTH118 - with a separator behind it, which a root has already
+    return [_text(path[at:].replace(os.sep, "/")) for path in whole]
+
+
 def _names(directory: PathLike) -> list[str]:
-    shown = _text(directory)
+    shown = path_shown(_text(directory))
     try:
         names = os.listdir(directory)  # noqa: PTH208 - names are what is wanted
     except OSError as error:
-        raise FormatError(f"{shown} cannot be read ({error.strerror}): check its rights", where=shown) from error
+        raise FormatError(not_opened(shown, error), where=shown) from error
     found = sorted(name for name in names if name.lower().endswith(_ENDINGS) and not name.startswith("."))
     if not found:
         raise FormatError(

@@ -14,8 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from aiomar.errors import FormatError
 from aiomar.formats._layout import CHANNEL_HEADER, HEAD, KEY, METER_HEADER, RECORD, ChannelPlaces, MeterPlaces
+from aiomar.protocol import printable
 
 _PADDING: Final = " \0"
+_LONGEST_SHOWN: Final = 40
+"""Characters of a recorder id in messages; escapes may make it longer than its 20 bytes."""
 
 
 class _Kind(NamedTuple):
@@ -30,6 +33,11 @@ class _Kind(NamedTuple):
 def key_text(key: bytes) -> str:
     """Read a recorder key, without what pads its 20 bytes."""
     return _stripped(key.decode("latin-1"))
+
+
+def meter_shown(key: bytes) -> str:
+    """Name a meter in messages by its recorder key."""
+    return f"meter {printable(key_text(key), _LONGEST_SHOWN) or 'without a recorder id'}"
 
 
 def number(field: bytes) -> int | None:

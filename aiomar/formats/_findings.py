@@ -27,6 +27,7 @@ Gate = Literal[
     "count",
     "clock",
     "trailer_count",
+    "trailer_habit",
     "no_recorder",
     "declared_channels",
     "channel_number",

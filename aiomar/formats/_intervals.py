@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aiomar._types import PathLike
-from aiomar.errors import ConfigError, UsageError
+from aiomar.errors import ConfigError
+from aiomar.formats._clocks import checked_clock
 from aiomar.formats._csv_layout import CsvLayout
 from aiomar.formats._data_files import data_files
 from aiomar.protocol import TimeType
@@ -35,8 +36,8 @@ class ParquetSummary:
     """Data files that were read."""
     files: int
     """Parquet files that were written."""
-    bytes: int
-    """Size of all of them."""
+    size: int
+    """Bytes of all of them."""
 
 
 def intervals(source: PathLike | Iterable[PathLike], *, clock: TimeType, layout: CsvLayout | None = None) -> pa.Table:
@@ -54,17 +55,17 @@ def intervals(source: PathLike | Iterable[PathLike], *, clock: TimeType, layout:
         layout: what the columns of CSV files mean.
 
     Returns:
-        A table whose chunks share their dictionaries.  The column ``file`` holds the path as it was given, or the name
-        in the directory that was given.
+        A table whose chunks share their dictionaries.  The column ``file`` holds the path of each from the directory
+        that all of them have in common: mostly its name.
 
     Raises:
         FormatError: a file is not there, breaks its layout or was not written by this clock, or there is no data file;
             the message and ``where`` name the place.
         ConfigError: numpy and pyarrow are not installed, or this machine has no time zone database.
         DiskError: the operating system refuses to read.
-        UsageError: the source is no path, or there is none.
+        UsageError: the clock is no `TimeType`, or the source is no path, or there is none.
     """
-    _check(clock)
+    checked_clock(clock)
     with _extra():
         from aiomar.formats._arrow import table  # noqa: PLC0415 - an extra
     return table(data_files(source, layout), clock, layout)
@@ -90,9 +91,9 @@ def interval_batches(
     Raises:
         FormatError: there is no data file, or a CSV file without a layout.
         ConfigError: numpy and pyarrow are not installed.
-        UsageError: the source is no path, or there is none.
+        UsageError: the clock is no `TimeType`, or the source is no path, or there is none.
     """
-    _check(clock)
+    checked_clock(clock)
     with _extra():
         from aiomar.formats._arrow import reader  # noqa: PLC0415 - an extra
     return reader(data_files(source, layout), clock, layout)
@@ -115,12 +116,12 @@ def write_parquet(
 
     Args:
         source: as for `intervals`.
-        target: a name that ends in ``.parquet`` is one file.  Everything else is a directory, partitioned as
-            ``year=2026/month=03/part-0.parquet``, by the start of an interval on the clock.
+        target: a name that ends in ``.parquet``, in any case, is one file.  Everything else is a directory, partitioned
+            as ``year=2026/month=03/part-0.parquet``, by the start of an interval on the clock.
         clock: as for `intervals`; it is kept in the metadata of every file.
         layout: as for `intervals`.
-        overwrite: whether an existing target is replaced.  A file is replaced in one step, a directory in two, and only
-            one that holds nothing but such a data set.
+        overwrite: whether an existing target is replaced.  A file is replaced in one step and keeps its permissions, a
+            directory in two, and only one that holds nothing but such a data set.  What is new is its owner's alone.
         progress: is told the number of bytes read, piece by piece; what it raises ends the call, and nothing is left.
 
     Raises:
@@ -130,20 +131,15 @@ def write_parquet(
         ConfigError: likewise.
         UsageError: likewise.
     """
-    _check(clock)
+    checked_clock(clock)
     with _extra():
         from aiomar.formats._arrow_parquet import ParquetOutput  # noqa: PLC0415 - an extra
     files = data_files(source, layout)
     output = ParquetOutput(Path(target), clock, overwrite=overwrite)
     output.write(files, layout, progress or (lambda _: None))
     return ParquetSummary(
-        target=Path(target), rows=output.rows, sources=len(files), files=output.files, bytes=output.bytes
+        target=Path(target), rows=output.rows, sources=len(files), files=output.files, size=output.size
     )
-
-
-def _check(clock: object) -> None:
-    if not isinstance(clock, TimeType):
-        raise UsageError("the clock is TimeType.PST or TimeType.DST: nothing in a file tells which, so say it")
 
 
 @contextmanager

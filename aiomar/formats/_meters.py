@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 import attrs
 
 from aiomar.errors import FormatError, UsageError
-from aiomar.formats._clocks import reading, stamps
-from aiomar.formats._fields import CHANNEL, METER, key_text
+from aiomar.formats._clocks import beginnings, checked_clock, stamps
+from aiomar.formats._fields import CHANNEL, METER, key_text, meter_shown
 from aiomar.formats._layout import KEY, STATUS, VALUE
 from aiomar.formats._packing import packed_slots
 from aiomar.protocol import TimeType
@@ -25,7 +25,7 @@ class MdefChannel:
     """One channel of a meter: what is measured, and its intervals.
 
     Texts are without the blanks around them, codes as they stand.  What the codes mean is the sheet's to say, or
-    nobody's; see the documentation.
+    nobody's; see the documentation.  Two channels are equal when everything but `record` is.
     """
 
     number: int
@@ -54,7 +54,7 @@ class MdefChannel:
     """``D`` or ``R``, delivered or received as far as anybody knows."""
     kva_set: int
     origin: str
-    record: bytes = attrs.field(repr=False)
+    record: bytes = attrs.field(repr=False, eq=False)
     """The header as it stood, all 216 bytes, for what has no name here."""
     slots: bytes = attrs.field(repr=lambda slots: f"<{len(slots)} bytes>")
     """The intervals as they stood, one after the other, without what fills the last record.  Each is a
@@ -107,7 +107,8 @@ class MdefChannel:
             FormatError: something does not fit its field, there are no intervals or too many, the last one is what
                 unused slots are filled with, or the stamps cannot tell this span: it lies in the hour that the DST
                 clock shows twice.
-            UsageError: `begins` is naive, there are not as many status words as values, or something is no number.
+            UsageError: `begins` is naive, the clock is no `TimeType`, there are not as many status words as values, or
+                something is no number.
             ConfigError: this machine has no time zone database.
         """
         owner = f"channel {number}"
@@ -149,13 +150,11 @@ class MdefChannel:
 
     @property
     def clocks(self) -> frozenset[TimeType]:
-        """The clocks on which the stamps make as many intervals as there are."""
-        return frozenset(clock for clock in TimeType if self._begins(clock) is not None)
+        """The clocks on which the stamps make as many intervals as there are, in one way only."""
+        return frozenset(clock for clock in TimeType if len(self._begins(clock)) == 1)
 
     def begins(self, clock: TimeType) -> dt.datetime:
         """Give the instant at which the first interval begins; the others follow without a gap.
-
-        A span that lies wholly in the hour which the DST clock shows twice has two readings; this is the earlier one.
 
         Args:
             clock: the clock that the file was written by.
@@ -164,18 +163,21 @@ class MdefChannel:
             An aware time, UTC.
 
         Raises:
-            UsageError: the stamps do not fit this clock; see `clocks`.
+            UsageError: the stamps do not fit this clock, see `clocks`; or they do in two ways, as those of a span that
+                lies wholly in the hour which the DST clock shows twice; or it is no `TimeType`.
         """
-        begin = self._begins(clock)
-        if begin is None:
+        found = self._begins(checked_clock(clock))
+        if len(found) == 1:
+            return found[0]
+        what = f"channel {self.number} of {meter_shown(self.record[KEY])} has {self.count} intervals, which"
+        if found:
             raise UsageError(
-                f"channel {self.number} has {self.count} intervals, which do not fit its stamps on the {clock.value} "
-                "clock: take one of its clocks"
+                f"{what} begin in the hour that the {clock.value} clock shows twice: read it by the PST clock"
             )
-        return begin
+        raise UsageError(f"{what} do not fit its stamps on the {clock.value} clock: take one of its clocks")
 
-    def _begins(self, clock: TimeType) -> dt.datetime | None:
-        return reading(self.start_stamp, self.stop_stamp, self.per_hour, clock, self.count)
+    def _begins(self, clock: TimeType) -> tuple[dt.datetime, ...]:
+        return beginnings(self.start_stamp, self.stop_stamp, self.per_hour, clock, self.count)
 
     def values(self) -> array[float]:
         """Give the values as raw float32 (typecode ``f``), every bit as in the file."""
@@ -206,7 +208,11 @@ def _native(numbers: array[_Number]) -> array[_Number]:
 
 @attrs.frozen(kw_only=True)
 class MdefMeter:
-    """One meter of an MDEF file."""
+    """One meter of an MDEF file.
+
+    Two meters are equal when everything but `record` is: what `attrs.evolve` made of one is equal to what is read again
+    after it was written, although only then its `record` says the same.
+    """
 
     recorder_id: str
     """The key of the meter header, without the blanks around it."""
@@ -220,7 +226,7 @@ class MdefMeter:
     stop_stamp: str
     dst_flag: str
     """``N`` in every known file; what another value means is unknown."""
-    record: bytes = attrs.field(repr=False)
+    record: bytes = attrs.field(repr=False, eq=False)
     """The header as it stood, all 216 bytes, for what has no name here."""
     channels: tuple[MdefChannel, ...]
 

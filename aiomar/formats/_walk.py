@@ -12,7 +12,7 @@ said where it does.  So the two cannot disagree.  The gates, in the order in whi
 - interval records are numbered from 1001 without a gap;
 - the intervals of a channel, counted to where the fill begins, are as many as its stamps make on a clock, and one and
   the same clock fits the whole file;
-- the trailer stands at the very end and counts all records.
+- the trailer stands at the very end and counts all records, or all intervals, as a known writer has it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from aiomar.formats._channel_gates import Clocks, Shape, channel_number, shape, without_fill
+from aiomar.formats._channel_gates import Clocks, Shape, channel_shown, shape, without_fill
 from aiomar.formats._fields import key_text, number
 from aiomar.formats._findings import Finding, Gate
 from aiomar.formats._layout import (
@@ -75,6 +75,8 @@ class TrailerPart(NamedTuple):
 
     record: bytes
     place: int
+    intervals: int
+    """How many there are in the file."""
 
 
 Part = MeterPart | ChannelPart | TrailerPart
@@ -115,6 +117,35 @@ class _Channel:
     records: list[range] = attrs.Factory(list)
 
 
+class Stranger(NamedTuple):
+    """Why a file is no MDEF at all."""
+
+    gate: Gate
+    words: str
+    to_do: str = TO_DO
+
+
+def no_mdef(first: bytes) -> Stranger | None:
+    """Say why a file is no MDEF at all, if it is not.
+
+    Args:
+        first: its first record, and the length of the second.
+    """
+    length = RECORD.to_bytes(2, "little")
+    if not first:
+        return Stranger("empty", "the file is empty")
+    if sniff(first[:RECORD]) is Kind.PAGE:
+        return Stranger("page", "the file is a page and not MDEF", "read in a browser what it says")
+    if first[:2] != length[: len(first)] and first[RECORD:] != length:
+        return Stranger("not_mdef", f"the file does not begin with the length of a record, {RECORD}: it is no MDEF")
+    return None
+
+
+def cut(over: int) -> str:
+    """Say that a file ends with so many bytes of a record."""
+    return f"the file is cut: its last {'byte is' if over == 1 else f'{over} bytes are'} not a whole record"
+
+
 class Walk:
     """Goes through a file once."""
 
@@ -129,6 +160,7 @@ class Walk:
         self._ids: set[str] = set()  # recorder ids that records of this meter may carry
         self._key = b""  # as the last record carried it
         self._due = FIRST_INTERVALS  # number of the next interval record
+        self._count = 0  # of intervals so far
 
     def parts(self) -> Iterator[Part]:
         """Give what is in the file, a meter before its channels; a channel comes when its last record is read."""
@@ -153,20 +185,13 @@ class Walk:
     def _begins(self) -> bool:
         """Refuse at once what is no MDEF at all, and what is known to be cut before a meter of it is handed on."""
         first = self._records.beginning
-        kind = sniff(first[:RECORD])
-        length = RECORD.to_bytes(2, "little")
-        if not first:
-            self._refuse("empty", "the file is empty", 1)
-        elif kind is Kind.PAGE:
-            self._refuse("page", "the file is a page and not MDEF", 1, to_do="read in a browser what it says")
-        elif first[:2] != length[: len(first)] and first[RECORD:] != length:
-            self._refuse("not_mdef", f"the file does not begin with the length of a record, {RECORD}: it is no MDEF", 1)
-        else:
-            size = self._data.size or 0
-            if kind is Kind.MDEF and size % RECORD:
-                self._refuse_cut(size % RECORD, size // RECORD + 1)
-            return True
-        return False
+        if stranger := no_mdef(first):
+            self._refuse(stranger.gate, stranger.words, 1, to_do=stranger.to_do)
+            return False
+        size = self._data.size or 0
+        if sniff(first[:RECORD]) is Kind.MDEF and size % RECORD:
+            self._refuse_cut(size % RECORD, size // RECORD + 1)
+        return True
 
     def _kind(self) -> int:
         """Say as what the record in hand is to be taken; 0 to leave it out.
@@ -196,14 +221,16 @@ class Walk:
             self._state = _IN_METER
             return MeterPart(record, place)
         if kind == TRAILER:
-            if number(record[TRAILER_COUNT]) != place:
-                self._refuse("trailer_count", "the trailer does not count as many records as there are")
+            counted = number(record[TRAILER_COUNT])
+            if counted not in {place, self._count or place}:
+                says = "says no number of records" if counted is None else f"counts {counted} records"
+                self._refuse("trailer_count", f"the trailer {says}, and there are {place}")
             self._state = _OVER
-            return TrailerPart(record, place)
+            return TrailerPart(record, place, self._count)
         self._check_id(record)
         form = shape(record)
         for gate, words in form.faults:
-            self._refuse(gate, words)
+            self._refuse(gate, words.format(channel_shown(record)))
         self._channel = _Channel(record, place, form, not form.faults)
         self._due = FIRST_INTERVALS
         self._state = _IN_CHANNEL
@@ -228,7 +255,8 @@ class Walk:
         """Take an interval record that is not just the next one.  Numbers go on from its own."""
         _, code = self._records.head()
         if code != self._due:
-            self._refuse("numbering", f"an interval record has the number {code} where {self._due} was due")
+            what = f"an interval record of {channel_shown(channel.record)}"
+            self._refuse("numbering", f"{what} has the number {code} where {self._due} was due")
             self._due = code
             channel.sound = False
             channel.slots.clear()
@@ -248,10 +276,11 @@ class Walk:
         """Join the slots of a channel, and hold their number to its stamps."""
         *whole, last = channel.slots
         if last.endswith(_NOTHING):
-            words = f"channel {channel_number(channel.record)} has a record with nothing but fill"
+            words = f"{channel_shown(channel.record)} has a record with nothing but fill"
             self._refuse("fill_record", words, channel.place)
         width = channel.shape.width
         slots = b"".join((*whole, without_fill(last, width)))
+        self._count += len(slots) // width
         if misfit := self._clocks.misfit(channel.record, channel.shape, len(slots) // width):
             self._refuse(misfit.gate, misfit.words, channel.place, to_do=misfit.to_do or TO_DO)
         return slots
@@ -266,7 +295,7 @@ class Walk:
         self._key = key
 
     def _refuse_cut(self, over: int, place: int) -> None:
-        self._refuse("truncated", f"the file is cut: its last {over} bytes are not a whole record", place)
+        self._refuse("truncated", cut(over), place)
         self._cut = True
 
     def _refuse(self, gate: Gate, words: str, place: int | None = None, *, to_do: str = TO_DO) -> None:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from aiomar._beside import new_file
 from aiomar._types import PathLike
 from aiomar.errors import DiskError, FormatError, UsageError
-from aiomar.formats._channel_gates import Clocks, shape
+from aiomar.formats._channel_gates import Clocks, channel_shown, shape
 from aiomar.formats._clocks import stamp, wall_time
 from aiomar.formats._fields import METER
 from aiomar.formats._layout import KEY
@@ -30,13 +30,14 @@ def write_mdef(meters: Iterable[MdefMeter], target: PathLike | BinaryIO, *, crea
     """Write meters as an MDEF file; memory grows with the largest meter.
 
     Headers are written as the meters and channels hold them in `record`, with the value of an attribute laid over its
-    field where the two differ.  So a file that was read is written back byte for byte, apart from what fills the
-    trailer; and `attrs.evolve` changes what it names.  All records carry the key of their meter header.
+    field where the two differ.  So a file that was read is written back byte for byte, apart from its trailer;
+    and `attrs.evolve` changes what it names.  All records carry the key of their meter header.
 
     Args:
         meters: consumed one by one.
         target: a path, or a binary file that is open for writing.  Under a path the file is written beside and renamed,
-            so that it shows the old content or the whole new one; a file is written to as it goes, and not closed.
+            so that it shows the old content or the whole new one; it keeps the permissions of a file that it replaces,
+            and is its owner's alone otherwise.  A file is written to as it goes, and not closed.
         created: the stamp of creation, ``YYYYMMDDHHMM``; `None`: the latest stop of a channel, so that the same meters
             always make the same bytes.
 
@@ -87,7 +88,10 @@ class _Writing:
     def _check(self, channel: MdefChannel, record: bytes, owner: str) -> None:
         """Refuse what the reader would."""
         form = shape(record)
-        fault = form.faults[0][1] if form.faults else slots_fault(channel.slots, channel.width)
+        if form.faults:
+            fault: str | None = form.faults[0][1].format(channel_shown(record))
+        else:
+            fault = slots_fault(channel.slots, channel.width)
         if fault is None and (misfit := self._clocks.misfit(record, form, channel.count)):
             fault = misfit.words
         if fault is not None:

@@ -8,12 +8,13 @@ from typing import Final
 
 import attrs
 
-from aiomar.protocol import Meter, Selection
+from aiomar.protocol import Group, Meter, Selection
 from aiomar.report._data import DataDirectory, DataRequest
 from aiomar.report._days import Days
 from aiomar.report._found import Inventory
 
 UNREADABLE: Final = "file cannot be read"
+GONE: Final = "file is gone"
 FAILED: Final = "download failed"
 
 
@@ -38,6 +39,8 @@ class Question:
     found: bool
     """Whether a file tells which meter it is."""
     days: tuple[Asked, ...]
+    group: bool = False
+    """Whether the name is that of a group."""
 
 
 def questions(data: DataDirectory, inventory: Inventory, days: Days) -> Iterator[Question]:
@@ -60,7 +63,7 @@ def questions(data: DataDirectory, inventory: Inventory, days: Days) -> Iterator
         for recorder in known or ():
             selections.setdefault(recorder, []).append(selection)
         if known is None:
-            yield Question(selection.id, found=False, days=_runs(asked))
+            yield Question(selection.id, found=False, days=_runs(asked), group=isinstance(selection, Group))
     together: dict[tuple[Selection, ...], tuple[Asked, ...]] = {}  # the meters of a group were asked for alike
     for recorder in sorted(recorders):
         chosen = tuple(selections.get(recorder, ()))
@@ -79,14 +82,17 @@ def _whole(inventory: Inventory, days: Days) -> tuple[Asked, ...]:
 
 
 def _by_selection(requests: Iterable[DataRequest], inventory: Inventory, days: Days) -> Mapping[Selection, list[Asked]]:
-    unreadable = {inventory.paths[number] for number in inventory.unreadable}
+    unreadable = {
+        inventory.paths[number]: GONE if number in inventory.gone else UNREADABLE for number in inventory.unreadable
+    }
     found: dict[Selection, list[Asked]] = {}
     for request in requests:
         if request.selection is None or request.start is None or request.end is None:
             continue
         first, behind = days.clip(request.start, request.end)
-        reason = UNREADABLE if request.path in unreadable else None
-        if request.path is None:
+        if request.path is not None:
+            reason = unreadable.get(request.path)
+        else:
             reason = f"{FAILED}: {request.error}" if request.error else FAILED
         asked = found.setdefault(request.selection, [])
         if first < behind:

@@ -50,7 +50,7 @@ def read_coverage(
     for one in _series(data, inventory, days):
         reader.go_on()
         series.append(one)
-    series.sort(key=lambda one: (one.recorder_id, one.channel or 0))
+    series.sort(key=lambda one: (one.recorder_id, one.group, one.channel or 0))
     first = min((one.first_day for one in series), default=None)
     last = max((one.last_day for one in series), default=None)
     return Coverage(
@@ -77,7 +77,7 @@ def _series(data: DataDirectory, inventory: Inventory, days: Days) -> Iterator[S
     usual = steps.most_common(1)[0][0] if steps else _QUARTER
     for question in questions(data, inventory, days):
         if not question.found:
-            series = [series_of_nothing(question.name, usual, question.days, days)]
+            series = [series_of_nothing(question, usual, days)]
         else:
             series = [series_of(found, question.days, days) for found in channels[question.name]]
         yield from (one for one in series if len(one))
@@ -91,7 +91,12 @@ def _problems(data: DataDirectory, inventory: Inventory) -> Iterator[Problem]:
         words = inventory.unreadable.get(number) if request.path is not None else request.error or _NOT_FETCHED
         if words is not None:
             yield Problem(
-                path=request.path, selection=request.selection, start=request.start, end=request.end, words=words
+                path=request.path,
+                selection=request.selection,
+                start=request.start,
+                end=request.end,
+                words=words,
+                gone=request.path is not None and number in inventory.gone,
             )
 
 

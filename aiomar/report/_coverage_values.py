@@ -40,7 +40,7 @@ class DayState(enum.Enum):
     MISSING = "missing"
     """Not one interval is there."""
     CONFLICT = "conflict"
-    """Some intervals are there more than once, with different values or statuses."""
+    """Some intervals are there more than once, with different values or statuses, or in intervals of another length."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +56,7 @@ class Totals:
     duplicates: int = 0
     """That are there more than once."""
     conflicts: int = 0
-    """Those of them whose copies differ in value or status."""
+    """Those of them whose copies differ in value or status, or are of another length and cannot be compared."""
     estimated: int = 0
     """That the file marks as estimated (channel status 4)."""
     flagged: int = 0
@@ -115,12 +115,13 @@ class Gap:
     """Aware, UTC; the first instant that is not missing."""
     intervals: int
     reason: str | None
-    """``"download failed: …"``, ``"file cannot be read"``, or `None` when nothing that is known explains it."""
+    """``"download failed: …"``, ``"file cannot be read"``, ``"file is gone"``, or `None` when nothing that is known
+    explains it."""
 
 
 @attrs.frozen(kw_only=True)
 class Problem:
-    """A file that cannot be read, or a download that failed."""
+    """A file that cannot be read or is gone, or a download that failed."""
 
     path: Path | None
     selection: Selection | None
@@ -128,6 +129,8 @@ class Problem:
     end: dt.date | None
     words: str
     """What it is and what to do, for people."""
+    gone: bool = False
+    """Whether it is a file that was saved and is not there any more."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -141,6 +144,8 @@ class Series:
     """As the files have it; where nothing could be read, the id that was asked for."""
     channel: int | None
     """The logical channel number; `None`: nothing of this meter or group could be read."""
+    group: bool = False
+    """Whether `recorder_id` names a group of which nothing could be read, so that its meters are not known."""
     unit_code: str | None
     label: str
     per_hour: int
@@ -229,8 +234,18 @@ class Coverage:
 
     @cached_property
     def meter_count(self) -> int:
-        """How many meters there are; a group of which nothing could be read counts as one."""
-        return sum(1 for _ in self.meters())
+        """How many meters there are, those of which nothing could be read among them; groups are not."""
+        return sum(not channels[0].group for _, channels in self.meters())
+
+    @cached_property
+    def unread_meters(self) -> int:
+        """Of how many of the meters nothing could be read; how many channels these have is not known."""
+        return sum(series.channel is None and not series.group for series in self.series)
+
+    @cached_property
+    def unread_groups(self) -> int:
+        """Of how many groups nothing could be read, so that it is not known which meters they have."""
+        return sum(series.group for series in self.series)
 
     @property
     def expected(self) -> int:
@@ -282,8 +297,8 @@ class Coverage:
         return sum(series.channel is not None for series in self.series)
 
     def meters(self) -> Iterator[tuple[str, tuple[Series, ...]]]:
-        """Give every recorder id with the series of its channels."""
-        for recorder_id, series in groupby(self.series, key=lambda one: one.recorder_id):
+        """Give every recorder id with the series of its channels; a group of which nothing could be read, likewise."""
+        for (recorder_id, _), series in groupby(self.series, key=lambda one: (one.recorder_id, one.group)):
             yield recorder_id, tuple(series)
 
     def gaps(self) -> Iterator[MeterGap]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from aiomar.transfer import Catalogue, check_kinds
 
 _SUFFIXES = {kind.suffix: kind for kind in FileFormat}
 _TO_DO = "name a directory of data files"
+_ATTRIBUTE = re.compile(r"look at \.\w+(?:, then )?")
+"""What an error tells programmers to look at; of one that was stored only the words are left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -84,14 +87,15 @@ def find_data(
         DiskError: the catalogue cannot be read.
     """
     check_kinds(file_format or FileFormat.MDEF, clock or TimeType.PST)
-    place, wish = Path(os.fspath(directory)), _Wish(clock, file_format, has_layout)
+    place = Path(os.fspath(directory))
     names, alone = _names(place)
     home = place.parent if alone else place
+    wish = _Wish(clock, file_format, has_layout, place, alone)
     catalogue = Catalogue.read(home)
     if catalogue is not None:
         with catalogue:
             if catalogue.kinds() and not (alone and catalogue.missing(names)):
-                return _catalogued(catalogue, home, names, wish, alone=alone)
+                return _catalogued(catalogue, home, names, wish)
     return _uncatalogued(home, names, wish)
 
 
@@ -102,32 +106,34 @@ class _Wish:
     clock: TimeType | None
     file_format: FileFormat | None
     has_layout: bool
+    place: Path
+    """Where they are, or the file that was named."""
+    alone: bool
+    """Whether one file was named."""
 
-    def choose_format(self, present: Collection[FileFormat], home: Path) -> FileFormat:
+    def choose_format(self, present: Collection[FileFormat]) -> FileFormat:
         """Choose MDEF before CSV, of those that are there."""
         if not present:
-            raise UsageError(f"{home} has no data files: {_TO_DO}")
+            raise UsageError(f"{self.place} has no data files: {_TO_DO}")
         if self.file_format is not None and self.file_format not in present:
             others = " and ".join(sorted(kind.name for kind in present))
-            raise UsageError(
-                f"{home} has no {self.file_format.name} files: it has {others}, so leave the format (--format) out"
-            )
+            has = f"is {others} and not" if self.alone else f"has {others} and no"
+            raise UsageError(f"{self.place} {has} {self.file_format.name}: leave the format (--format) out")
         chosen = self.file_format or min(present, key=(FileFormat.MDEF, FileFormat.CSV).index)
         if chosen is FileFormat.CSV and not self.has_layout:
-            raise UsageError(
-                f"the data files of {home} are CSV, whose layout is not public: name the columns in a layout (--layout)"
-            )
+            what = f"{self.place} is" if self.alone else f"the data files of {self.place} are"
+            raise UsageError(f"{what} CSV, whose layout is not public: name the columns in a layout (--layout)")
         return chosen
 
-    def choose_clock(self, present: Collection[TimeType], home: Path) -> TimeType:
+    def choose_clock(self, present: Collection[TimeType]) -> TimeType:
         """Choose the one clock of a catalogue, or that which is wanted."""
         names = " and ".join(sorted(clock.value for clock in present))
         if self.clock is None and len(present) > 1:
-            raise UsageError(f"{home} has files of two clocks, {names}: say which one to read (--time)")
+            raise UsageError(f"{self.place} has files of two clocks, {names}: say which one to read (--time)")
         if self.clock is not None and self.clock not in present:
+            what = f"{self.place} was" if self.alone else f"the files of {self.place} were"
             raise UsageError(
-                f"the files of {home} were fetched by the {names} clock and not by {self.clock.value}: leave the clock "
-                "(--time) out"
+                f"{what} fetched by the {names} clock and not by {self.clock.value}: leave the clock (--time) out"
             )
         return self.clock or next(iter(present))
 
@@ -153,14 +159,14 @@ def _format_of(name: str) -> FileFormat | None:
 # --- With a catalogue -------------------------------------------------------------------------------------------------
 
 
-def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish, *, alone: bool) -> DataDirectory:
+def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish) -> DataDirectory:
     kinds = catalogue.kinds()
-    if alone:
+    if wish.alone:
         kinds = {kind: (1, 1) for kind in kinds if any(found.name in names for found in catalogue.requests(*kind))}
     # The wanted clock first: of the other one's files the format is of no interest.
     formats = {kind for kind, clock in kinds if wish.clock in {None, clock}} or {kind for kind, _ in kinds}
-    file_format = wish.choose_format(formats, home)
-    clock = wish.choose_clock({clock for kind, clock in kinds if kind is file_format}, home)
+    file_format = wish.choose_format(formats)
+    clock = wish.choose_clock({clock for kind, clock in kinds if kind is file_format})
     others = {kind: files for kind, (_, files) in kinds.items() if files and kind != (file_format, clock)}
     words = [_other_kind(kind, files, file_format) for kind, files in others.items()]
     strangers = len(catalogue.missing(names))
@@ -172,10 +178,10 @@ def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish,
             selection=found.selection,
             start=found.start,
             end=found.end,
-            error=found.error,
+            error=found.error and _for_people(found.error),
         )
         for found in catalogue.requests(file_format, clock)
-        if not alone or found.name in names
+        if not wish.alone or found.name in names
     )
     return DataDirectory(
         directory=home,
@@ -186,6 +192,10 @@ def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish,
         left_out=sum(others.values()) + strangers,
         left_out_words=", ".join(words) or None,
     )
+
+
+def _for_people(error: str) -> str:
+    return _ATTRIBUTE.sub("", error).removesuffix(": ")
 
 
 def _other_kind(kind: tuple[FileFormat, TimeType], files: int, chosen: FileFormat) -> str:
@@ -207,11 +217,10 @@ def _uncatalogued(home: Path, names: list[str], wish: _Wish) -> DataDirectory:
     by_format: dict[FileFormat, list[str]] = {}
     for name in names:
         by_format.setdefault(_format_of(name) or wish.file_format or FileFormat.MDEF, []).append(name)
-    chosen = wish.choose_format(by_format, home)
+    chosen = wish.choose_format(by_format)
     if wish.clock is None:
-        raise UsageError(
-            f"{home} has no catalogue that tells the clock of its files, and no file does: say which one (--time)"
-        )
+        whose = "its clock" if wish.alone else "the clock of its files"
+        raise UsageError(f"{wish.place} has no catalogue that tells {whose}, and no file does: say which one (--time)")
     words = [
         f"{_files(len(others), kind.name)} (--format {kind.name.lower()})"
         for kind, others in by_format.items()

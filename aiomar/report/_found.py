@@ -13,7 +13,7 @@ from aiomar.protocol import Selection
 from aiomar.report._data import DataRequest
 from aiomar.report._days import DayCounts, Days
 from aiomar.report._pieces import Key, Piece, PieceReader
-from aiomar.report._spans import Span, merged
+from aiomar.report._spans import Span, merged, touching, uncovered
 
 _NUMBERS = 4  # begin, end, step and file of a span
 
@@ -24,6 +24,21 @@ class Grid:
 
     step: int
     phase: int
+
+
+@attrs.frozen
+class Layer:
+    """What counts of the intervals of one grid: each that begins in one of these spans."""
+
+    grid: Grid
+    kept: list[Span]
+    """Everything that no shorter intervals stand for."""
+    twice: list[Span]
+    """What is there more than once, on this grid or on another one as well."""
+    clash: list[Span]
+    """What longer intervals are there for as well: neither can be held against the other."""
+    mixed: list[Span]
+    """Where copies on this grid settle nothing, because of a clash or of shorter intervals."""
 
 
 @attrs.define(eq=False)
@@ -60,6 +75,29 @@ class Found:
             spans.setdefault(Grid(step, begin % step), []).append((begin, end))
         return {grid: merged(sorted(spans[grid])) for grid in sorted(spans, key=attrs.astuple)}
 
+    def layers(self) -> list[Layer]:
+        """Give, grid by grid and the shorter intervals first, what counts, so that no time counts twice."""
+        grids = self.grids()
+        layers: list[Layer] = []
+        cover: list[Span] = []
+        for place, (grid, (once, twice)) in enumerate(grids.items(), 1):
+            longer, _ = merged(sorted(span for spans, _ in list(grids.values())[place:] for span in spans))
+            kept = [free for span in once for free in uncovered(*span, cover)]
+            clash, _ = merged(sorted(_clashes(grid, kept, longer)))
+            again = [free for span in twice for free in uncovered(*span, cover)]
+            mixed, _ = merged(sorted([*cover, *clash]))
+            layers.append(Layer(grid, kept, merged(sorted([*again, *clash]))[0], clash, mixed))
+            cover, _ = merged(sorted([*cover, *once]))
+        return layers
+
+
+def _clashes(grid: Grid, kept: list[Span], longer: list[Span]) -> Iterator[Span]:
+    """Give the time of a grid's intervals that longer ones cover too, from the beginning of the first of them."""
+    for begin, end in kept:
+        for first, behind in touching(begin, end, longer):
+            aligned = first - (first - grid.phase) % grid.step
+            yield max(begin, aligned), min(end, behind)
+
 
 @attrs.define(eq=False)
 class Inventory:
@@ -72,6 +110,8 @@ class Inventory:
     """Every file, by the number that spans have."""
     unreadable: dict[int, str] = attrs.field(factory=dict)
     """Files that cannot be read, and why."""
+    gone: set[int] = attrs.field(factory=set)
+    """Those of them that are not there, although a catalogue says that they were saved."""
 
 
 @attrs.frozen
@@ -106,6 +146,9 @@ def take_inventory(requests: tuple[DataRequest, ...], reader: PieceReader, days:
             places.extend(_place(inventory, request.selection, piece, days) for piece in reader.read(request.path))
         except (FormatError, DiskError) as error:
             inventory.unreadable[number] = str(error)
+            if request.selection is not None and isinstance(error.__cause__, FileNotFoundError):
+                inventory.unreadable[number] = f"{request.path} is gone: run the range again to fetch it"
+                inventory.gone.add(number)
             continue
         for place in places:
             place.settle(number)

@@ -19,10 +19,12 @@ from aiomar.report._html_bands import draw_bands
 from aiomar.report._html_lists import gap_list, problem_list, series_list, submission_list
 from aiomar.report._html_rows import WORDS, legend_item, series_row
 from aiomar.report._html_style import CELL, patterns, policy, style_sheet
-from aiomar.report._html_text import clock_words, counted, days, number, on_clock, sentence_list, share, text
+from aiomar.report._html_text import clock_words, days, number, on_clock, sentence_list, share, text
+from aiomar.report._page_file import BEGINNING, check_page
 from aiomar.report._profile import LoadProfile
 from aiomar.report._svg_map import Columns, Row, draw_map
 from aiomar.report._svg_profile import draw_profile
+from aiomar.report._verdict import counted, extent_words, missing_words, other_faults
 from aiomar.submissions import SubmissionRecord
 
 MOST_ROWS = 120
@@ -48,21 +50,23 @@ def write_html(
     It shows no values, unless a profile is given.
 
     Args:
-        target: where to write it; it appears there whole or not at all.
+        target: where to write it; it appears there whole or not at all, and only in the place of an earlier page.
         coverage: what is there and what is not.
         submissions: of a ledger, in any order.
         profile: the load of a meter, to be drawn too.
         made_at: when the report is made; aware.
-        overwrite: whether a file that is there already may be replaced.
+        overwrite: whether a page that is there already may be replaced; anything else never is.
         progress: told the bytes that were written; what it raises ends the writing, and nothing appears.
 
     Raises:
-        DestinationError: the path cannot be written, or there is something already.
+        DestinationError: the path cannot be written, or there is something already that may not be replaced.
         DiskError: the disk is full or broken.
         UsageError: `made_at` is not aware.
     """
     if made_at.tzinfo is None:
         raise UsageError("made_at has no time zone: give an aware time, such as datetime.now(UTC)")
+    if overwrite:
+        check_page(Path(target))
     with new_file(Path(target), overwrite=overwrite) as write:
         for part in _gathered(_page(coverage, submissions, profile, made_at)):
             write(part)
@@ -110,7 +114,7 @@ def _page(
 
 def _head(title: str) -> Iterator[str]:
     sheet = style_sheet()
-    yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+    yield f'{BEGINNING}{text(version("aiomar"))}">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy(sheet)}">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">\n'
@@ -132,16 +136,15 @@ def _headline(coverage: Coverage) -> str:
     where = counted(coverage.meter_count, "meter")
     if coverage.complete:
         return f"Complete: all {number(coverage.expected)} intervals of {where} are there"
+    faults = list(other_faults(coverage))
     if coverage.missing:
-        missed = sum(any(series.totals.missing for series in channels) for _, channels in coverage.meters())
-        verb = "is" if coverage.missing == 1 else "are"
-        return (
-            f"Not complete: {number(coverage.missing)} of {counted(coverage.expected, 'interval')} {verb} missing "
-            f"({share(coverage.missing, coverage.expected)}), at {number(missed)} of {where}"
+        missed = sum(
+            any(series.totals.missing and not series.group for series in channels) for _, channels in coverage.meters()
         )
-    parts = [counted(coverage.conflicts, "interval") + " with copies that differ"] * bool(coverage.conflicts)
-    parts += [counted(len(coverage.problems), "problem")] * bool(coverage.problems)
-    return f"No interval is missing, but there {'is' if len(parts) == 1 else 'are'} {sentence_list(parts)}"
+        at = f", at {number(missed)} of {where}" if missed else ""
+        lost = share(coverage.missing, coverage.expected)
+        faults.insert(0, f"Not complete: {missing_words(coverage)} ({lost}){at}")
+    return "; ".join(faults)
 
 
 def _remarks(coverage: Coverage) -> Iterator[str]:
@@ -171,7 +174,7 @@ def _facts(coverage: Coverage, made_at: dt.datetime) -> Iterator[str]:
     span = days(coverage.first_day, coverage.last_day) if coverage.first_day and coverage.last_day else "none"
     facts = {
         "Days": span,
-        "Meters, channels": f"{number(coverage.meter_count)}, {number(coverage.channel_count)}",
+        "There are": extent_words(coverage),
         "Intervals expected": number(coverage.expected),
         "Intervals found": number(coverage.found),
         "Intervals missing": f"{number(coverage.missing)} ({share(coverage.missing, coverage.expected)})",

@@ -23,8 +23,9 @@ from aiomar.report._html_rows import (
     meter_row,
     total,
 )
-from aiomar.report._html_text import counted, number, text
+from aiomar.report._html_text import number, text
 from aiomar.report._svg_map import Columns, Row, Run, draw_map, shortened
+from aiomar.report._verdict import counted
 
 _SHARES = ((0.01, "up to 1 %"), (0.05, "up to 5 %"), (0.2, "up to 20 %"), (0.5, "up to 50 %"), (1.0, "more than 50 %"))
 """Share of a band's intervals that is missing, at most, and its name."""
@@ -62,7 +63,8 @@ class Band:
 
 def bands(coverage: Coverage) -> Iterator[Band]:
     """Cut the meters of a report into bands of a round number."""
-    size = next((size for size in _SIZES if size * _MOST_BANDS >= coverage.meter_count), _SIZES[-1])
+    rows = coverage.meter_count + coverage.unread_groups
+    size = next((size for size in _SIZES if size * _MOST_BANDS >= rows), _SIZES[-1])
     every = coverage.meters()
     place = 1
     while some := list(islice(every, size)):
@@ -84,10 +86,10 @@ def draw_bands(coverage: Coverage, grid: Columns) -> Iterator[str]:
     opened = 0
     for band in every:
         figures = total(series.totals for series in band.channels)
-        trouble = _troubled(band)
+        trouble, copied = _troubled(band)
         opened += bool(trouble)
         yield f'<details id="band-{band.number}"{" open" if trouble and opened <= _OPEN else ""}><summary>'
-        yield f"<b>{text(band.name)}</b>: {counted(len(band.meters), 'meter')}, {_verdict(figures, trouble)}"
+        yield f"<b>{text(band.name)}</b>: {counted(len(band.meters), 'meter')}, {_verdict(figures, trouble, copied)}"
         yield "</summary>\n"
         rows = (meter_row(recorder_id, channels, grid) for recorder_id, channels in band.meters)
         title = f"Meters {band.name} by day"
@@ -95,14 +97,21 @@ def draw_bands(coverage: Coverage, grid: Columns) -> Iterator[str]:
         yield "</details>\n"
 
 
-def _verdict(figures: Totals, trouble: int) -> str:
-    said = f'<span class="bad">{number(trouble)} to look at</span>' if trouble else '<span class="good">full</span>'
-    return f"{said}, {figures_words(figures)}"
+def _verdict(figures: Totals, trouble: int, copied: int) -> str:
+    said = [f'<span class="bad">{number(trouble)} to look at</span>'] if trouble else []
+    said += [f"{number(copied)} with copies"] if copied else []
+    return ", ".join([*(said or ['<span class="good">full</span>']), figures_words(figures)])
 
 
-def _troubled(band: Band) -> int:
-    """Count the meters with something to look at."""
-    return sum(not all(series.totals.full for series in channels) for _, channels in band.meters)
+def _troubled(band: Band) -> tuple[int, int]:
+    """Count the meters with something to look at, and those of which some intervals came twice, and that is all."""
+    trouble = copied = 0
+    for _, channels in band.meters:
+        if not all(series.totals.full for series in channels):
+            figures = total(series.totals for series in channels)
+            only_copies = attrs.evolve(figures, duplicates=0).full
+            trouble, copied = trouble + (not only_copies), copied + only_copies
+    return trouble, copied
 
 
 def _band_row(band: Band, grid: Columns) -> Row:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from aiomar.protocol import TimeType
 from aiomar.report._coverage_values import Coverage, MeterGap, Problem, Series
 from aiomar.report._html_rows import channel_words
-from aiomar.report._html_text import counted, days, number, on_clock, share, table, text
+from aiomar.report._html_text import days, number, on_clock, share, table, text
+from aiomar.report._verdict import counted
 from aiomar.submissions import SubmissionRecord, SubmissionState
 
 MOST_GAPS = 300
@@ -58,7 +59,7 @@ def _gap_row(missing: MeterGap, clock: TimeType) -> Sequence[str]:
 
 
 def problem_list(coverage: Coverage) -> Iterator[str]:
-    """List the files that cannot be read and the downloads that failed."""
+    """List the files that are gone or cannot be read, and the downloads that failed."""
     problems = coverage.problems
     rows = (
         (
@@ -69,7 +70,8 @@ def problem_list(coverage: Coverage) -> Iterator[str]:
         for problem in problems[:MOST_PROBLEMS]
     )
     heads = ("File or request", "Days", "What happened")
-    yield from table("Files that cannot be read, and downloads that failed", heads, rows, numeric=frozenset())
+    caption = "Files that are gone or cannot be read, and downloads that failed"
+    yield from table(caption, heads, rows, numeric=frozenset())
     yield from _left(len(problems) - MOST_PROBLEMS, "problem", _report_on(coverage))
 
 

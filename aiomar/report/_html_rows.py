@@ -15,15 +15,16 @@ import attrs
 from aiomar.formats._layout import UNITS
 from aiomar.report._coverage_values import DayCoverage, DayState, Series, Totals
 from aiomar.report._html_style import CELL
-from aiomar.report._html_text import counted, days
+from aiomar.report._html_text import days
 from aiomar.report._svg_map import Columns, Row, Run
+from aiomar.report._verdict import counted
 
 WORDS = {
     DayState.NOT_ASKED: "not asked for",
     DayState.FULL: "full",
     DayState.ESTIMATED: "some values estimated",
     DayState.DUPLICATE: "some intervals twice",
-    DayState.LONG: "more than was asked for",
+    DayState.LONG: "more than expected",
     DayState.FLAGGED: "marked as missing by the file",
     DayState.SHORT: "some intervals missing",
     DayState.MISSING: "all intervals missing",
@@ -90,7 +91,7 @@ def series_row(series: Series, grid: Columns, *, first: bool) -> Row:
     label = ", ".join(filter(None, [series.recorder_id, channel, series.label]))
     return Row(
         label=series.recorder_id,
-        note=channel_words(series),
+        note=channel_words(series) if series.channel is None else f"ch {channel_words(series)}",
         words=f"{label}: {figures_words(series.totals)}",
         runs=_series_runs(series, grid),
         first=first,

@@ -28,7 +28,7 @@ BARS: Final[Mapping[str, _Bars]] = {
     "short": ((5, 9),),
     "missing": ((0, CELL),),
     "long": ((0, 6),),
-    "duplicate": ((1, 4), (9, 4)),
+    "duplicate": ((4.5, 1.5), (8, 1.5)),
     "conflict": ((0, 3), (5.5, 3), (11, 3)),
 }
 """Class of a cell → its bars, from the top: where each begins, and how high it is."""

@@ -38,11 +38,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Write a number and what it counts: ``1 gap``, ``2,000 gaps``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def share(part: int, whole: int) -> str:
     """Write a share in per cent, rounded so that only nothing is 0 % and only all is 100 %."""
     if part in {0, whole}:

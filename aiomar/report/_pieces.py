@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import operator
 import os
 import struct
 from array import array
@@ -15,7 +16,7 @@ import attrs
 
 from aiomar.errors import DiskError, FormatError, UsageError
 from aiomar.formats import CsvInterval, CsvLayout, MdefChannel, read_csv_intervals, read_mdef
-from aiomar.formats._layout import ESTIMATED, FILL, MISSING, RECORD, SLOTS
+from aiomar.formats._layout import ESTIMATED, MISSING, RECORD, SLOTS, STATUS, filled
 from aiomar.protocol import FileFormat, TimeType
 from aiomar.report._data import DataDirectory
 from aiomar.report._days import HOUR, minute_of
@@ -32,7 +33,8 @@ def _table(bit: int) -> bytes:
     return bytes(bool(byte & bit) for byte in range(256))
 
 
-_IS_ESTIMATED, _IS_MISSING = _table(ESTIMATED), _table(MISSING)
+_OUTAGE = 1 << 0  # bit 1 of an interval status, as other users of the format read it
+_IS_ESTIMATED, _IS_MISSING, _IS_OUTAGE = _table(ESTIMATED), _table(MISSING), _table(_OUTAGE)
 
 
 class Key(NamedTuple):
@@ -68,6 +70,11 @@ class Piece:
     def end(self) -> int:
         """The minute behind the last interval."""
         return self.begin + self.count * self.step
+
+    def outages(self) -> bytes:
+        """Give a byte for each interval, 1 where its status says that the power was out."""
+        content = self.content()
+        return content[len(content) // self.count - STATUS :: len(content) // self.count].translate(_IS_OUTAGE)
 
 
 @attrs.frozen
@@ -185,16 +192,10 @@ def _marks(channel: MdefChannel) -> tuple[bytes, bytes]:
         estimated = _marked(slots[4::width], _IS_ESTIMATED)
     if channel.has_interval_status:
         flagged = _marked(slots[width - 2 :: width], _IS_MISSING)
-    fill = FILL * (width // 2)
-    place = slots.find(fill)
-    if place >= 0:  # hardly ever
-        empty, none = bytearray(flagged or bytes(channel.count)), bytearray(estimated)
-        while place >= 0:
-            if not place % width:
-                empty[place // width] = 1
-                none[place // width : place // width + 1] = b"\0"[: len(none)]
-            place = slots.find(fill, place + 1)
-        estimated, flagged = _or_nothing(none), _or_nothing(empty)
+    nothing = filled(slots, width)
+    if 1 in nothing:  # hardly ever
+        estimated = _or_nothing(bytes(map(operator.gt, estimated, nothing)))
+        flagged = bytes(map(operator.or_, flagged or bytes(channel.count), nothing))
     return estimated, flagged
 
 

@@ -15,7 +15,7 @@ import attrs
 
 from aiomar.errors import DiskError, FormatError, UsageError
 from aiomar.formats import CsvLayout, zone
-from aiomar.protocol import TimeType
+from aiomar.protocol import Meter, TimeType
 from aiomar.report._data import DataDirectory
 from aiomar.report._days import day_minutes, instant_of
 from aiomar.report._pieces import Piece, PieceReader
@@ -57,12 +57,13 @@ class LoadProfile:
     """
 
     recorder_id: str
-    channel: int
+    channel: int | None
+    """`None`: nothing of the meter could be read."""
     unit_code: str | None
     """``01`` is kWh, ``03`` kvarh; `None` where the file does not say."""
     clock: TimeType
     minutes: int
-    """Length of an interval."""
+    """Length of an interval; 0 where nothing could be read."""
     weekdays: tuple[ProfileSlot, ...] = attrs.field(repr=lambda slots: f"<{len(slots)}>")
     """Monday to Friday, by time of day."""
     weekends: tuple[ProfileSlot, ...] = attrs.field(repr=lambda slots: f"<{len(slots)}>")
@@ -75,6 +76,8 @@ class LoadProfile:
     """Intervals that were read and are not: marked as missing, without a number, of another length than most."""
     unread: int
     """Files that cannot be read; what they hold of this meter is not known."""
+    outages: int = 0
+    """Intervals of those used that the file marks as a power outage (interval status 1)."""
 
 
 def read_profile(
@@ -87,7 +90,8 @@ def read_profile(
 ) -> LoadProfile:
     """Read the load of one meter.  Blocks; memory grows with what the meter has, not with the files.
 
-    An interval that is there more than once counts once, as it stands in the first file that has a value for it.
+    An interval that is there more than once counts once, as it stands in the first file that has a value for it.  Of a
+    meter that was asked for, or that a file names, and has no value that can be used, the profile is empty.
 
     Args:
         data: the files, and the clock that they are read by.
@@ -97,7 +101,7 @@ def read_profile(
         progress: told the bytes that were read; what it raises ends the reading.
 
     Raises:
-        UsageError: no file has this meter, or the meter no such channel, or no value at all; or CSV without a layout.
+        UsageError: no file has this meter and nobody asked for it, or it has no such channel; or CSV without a layout.
         ConfigError: this machine has no time zone database.
     """
     reader = PieceReader.of(data, layout, progress)
@@ -107,7 +111,8 @@ def read_profile(
             found.add(reader.read(path))
         except (FormatError, DiskError):
             found.unread += 1
-    return _profile(found.channel(), found, data.clock)
+    asked = any(isinstance(one.selection, Meter) and one.selection.id == recorder_id for one in data.requests)
+    return _profile(found.channel(asked=asked), found, data.clock)
 
 
 _Values = dict[int, float | None]
@@ -118,19 +123,24 @@ _Values = dict[int, float | None]
 class _Channel:
     """What all files have of one channel."""
 
-    number: int
+    number: int | None
     unit_code: str | None = None
     lengths: dict[int, _Values] = attrs.field(factory=dict)
     """By the minutes of an interval."""
+    outages: set[tuple[int, int]] = attrs.field(factory=set)
+    """Minutes of an interval, and when it begins, of those that have a value and are marked so."""
 
     def add(self, piece: Piece) -> None:
         """Take over the intervals that are new, or had no value so far."""
         self.unit_code = self.unit_code or piece.unit_code
         values = self.lengths.setdefault(piece.step, {})
         begins = range(piece.begin, piece.end, piece.step)
-        for begin, value, flagged in zip(begins, piece.values(), piece.flagged or bytes(piece.count), strict=True):
+        flags = zip(piece.flagged or bytes(piece.count), piece.outages(), strict=True)
+        for begin, value, (flagged, outage) in zip(begins, piece.values(), flags, strict=True):
             if values.get(begin) is None:
                 values[begin] = value if math.isfinite(value) and not flagged else None
+                if outage and values[begin] is not None:
+                    self.outages.add((piece.step, begin))
 
     @property
     def has_value(self) -> bool:
@@ -146,6 +156,8 @@ class _Met:
     others: set[str] = attrs.field(factory=set)
     """Meters, the first few by name."""
     channels: dict[int, _Channel] = attrs.field(factory=dict)
+    named: bool = False
+    """Whether any file has the meter, also one that breaks further on."""
     unread: int = 0
 
     def add(self, pieces: Iterable[Piece]) -> None:
@@ -153,6 +165,7 @@ class _Met:
         mine = []
         for piece in pieces:
             if piece.key.recorder_id == self.recorder_id:
+                self.named = True
                 mine.append(piece)
             else:
                 self.others.add(piece.key.recorder_id)
@@ -162,16 +175,18 @@ class _Met:
             number = piece.key.channel
             self.channels.setdefault(number, _Channel(number)).add(piece)
 
-    def channel(self) -> _Channel:
-        """Give the channel that was asked for."""
+    def channel(self, *, asked: bool) -> _Channel | None:
+        """Give the channel that is wanted; `None` if nothing of the meter could be read, which was asked for or met."""
         if not self.channels:
+            if asked or self.named:
+                return None
             more = " and others" if len(self.others) == _SOME else ""
             known = ", ".join(f"{other!a:.80}" for other in sorted(self.others))
             there = f"name one of those that there are, {known}{more}" if known else "there is none at all"
             raise UsageError(f"no file that can be read has the meter {self.recorder_id!a:.80}: {there}")
         with_values = sorted(number for number, channel in self.channels.items() if channel.has_value)
         if not with_values:
-            raise UsageError(f"the meter {self.recorder_id!a:.80} has no value at all: choose another one")
+            return self.channels.get(min(self.channels) if self.number is None else self.number)
         number = with_values[0] if self.number is None else self.number
         if number not in with_values:
             known = ", ".join(map(str, with_values))
@@ -179,9 +194,11 @@ class _Met:
         return self.channels[number]
 
 
-def _profile(channel: _Channel, found: _Met, clock: TimeType) -> LoadProfile:
+def _profile(channel: _Channel | None, found: _Met, clock: TimeType) -> LoadProfile:
+    channel = channel or _Channel(None)
     # Values of another length are other amounts: those of the length that most intervals have are compared.
-    minutes, intervals = max(channel.lengths.items(), key=lambda item: (len(item[1]), -item[0]))
+    every = channel.lengths.items()
+    minutes, intervals = max(every, key=lambda item: (len(item[1]), -item[0]), default=(0, _Values()))
     wall = zone(clock)
     used = sorted((begin, value) for begin, value in intervals.items() if value is not None)
     values = [(instant_of(begin).astimezone(wall), value) for begin, value in used]
@@ -197,6 +214,7 @@ def _profile(channel: _Channel, found: _Met, clock: TimeType) -> LoadProfile:
         used=len(values),
         left_out=sum(map(len, channel.lengths.values())) - len(values),
         unread=found.unread,
+        outages=sum((minutes, begin) in channel.outages for begin, _ in used),
     )
 
 

@@ -2,7 +2,8 @@
 
 Two passes of counting make the picture.  Asked time that nothing covers is missing: its intervals are counted on the
 grid of the day, which begins at midnight.  What is there is counted where it begins, grid by grid, so that data of
-another length or beginning show as more than expected and never fill a gap that they do not cover.
+another length or beginning never fill a gap that they do not cover.  Where there are intervals of several lengths for
+one time, the shorter ones count, once, and as a conflict: nobody can say whether they agree.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from itertools import groupby
 
 import attrs
 
-from aiomar.report._asked import Asked
+from aiomar.report._asked import Asked, Question
 from aiomar.report._coverage_values import Gap, Series
-from aiomar.report._days import FIRST_DAY, HOUR, DayCounts, Days, between, instant_of
+from aiomar.report._days import FIRST_DAY, HOUR, DayCounts, Days, instant_of
 from aiomar.report._found import Found, Grid
 from aiomar.report._pieces import Key
-from aiomar.report._spans import Span, merged, touching, uncovered
+from aiomar.report._spans import Span, merged, uncovered
 
 _Grids = dict[Grid, tuple[list[Span], list[Span]]]
 
@@ -27,11 +28,12 @@ _Grids = dict[Grid, tuple[list[Span], list[Span]]]
 def series_of(found: Found, asked: tuple[Asked, ...], days: Days) -> Series:
     """Make the series of a channel."""
     grids = found.grids()
-    there, twice = DayCounts(), DayCounts()
-    for grid, (once, more) in grids.items():
-        for counts, spans in ((there, once), (twice, more)):
+    there, twice, conflicts = DayCounts(), DayCounts(), DayCounts()
+    conflicts.take(found.conflicts)
+    for layer in found.layers():
+        for counts, spans in ((there, layer.kept), (twice, layer.twice), (conflicts, layer.clash)):
             for begin, end in spans:
-                days.count(counts, begin, end, grid.step, grid.phase)
+                days.count(counts, begin, end, layer.grid.step, layer.grid.phase)
     cover, _ = merged(sorted(span for once, _ in grids.values() for span in once))
     usual = _usual(grids, found.step)
     steps = _steps(grids, days)
@@ -40,7 +42,7 @@ def series_of(found: Found, asked: tuple[Asked, ...], days: Days) -> Series:
         expected.add(run.first, days.full(step)[run.first : run.behind])
         missing.add(run, step)
     for day in (day for day, some in steps.items() if len(some) > 1 and any(expected.cut(day, day + 1))):
-        expected.set(day, missing.counts.cut(day, day + 1)[0] + _covered(grids, days, day))
+        expected.set(day, missing.counts.cut(day, day + 1)[0] + there.cut(day, day + 1)[0])
     first, behind = _range(asked, grids, days)
     return Series(
         recorder_id=found.key.recorder_id,
@@ -53,24 +55,23 @@ def series_of(found: Found, asked: tuple[Asked, ...], days: Days) -> Series:
         found=there.cut(first, behind),
         missing=missing.counts.cut(first, behind),
         duplicates=twice.cut(first, behind),
-        conflicts=found.conflicts.cut(first, behind),
+        conflicts=conflicts.cut(first, behind),
         estimated=found.estimated.cut(first, behind),
         flagged=found.flagged.cut(first, behind),
         gaps=tuple(missing.gaps),
     )
 
 
-def series_of_nothing(name: str, step: int, asked: tuple[Asked, ...], days: Days) -> Series:
+def series_of_nothing(question: Question, step: int, days: Days) -> Series:
     """Make the series of a meter or group of which nothing could be read: all of it is missing.
 
     Args:
-        name: its id.
+        question: its id and its days.
         step: minutes of an interval, as others have it.
-        asked: its days.
         days: of the clock.
     """
-    nothing = Found(Key(name, 0), unit_code=None, label="", step=step)
-    return attrs.evolve(series_of(nothing, asked, days), channel=None)
+    nothing = Found(Key(question.name, 0), unit_code=None, label="", step=step)
+    return attrs.evolve(series_of(nothing, question.days, days), channel=None, group=question.group)
 
 
 def _usual(grids: _Grids, otherwise: int) -> int:
@@ -101,18 +102,6 @@ def _by_step(asked: Iterable[Asked], steps: dict[int, set[int]], usual: int) -> 
         for step, same in groupby(range(run.first, run.behind), key=lambda day: min(steps.get(day, {usual}))):
             some = list(same)
             yield Asked(some[0], some[-1] + 1, run.reason), step
-
-
-def _covered(grids: _Grids, days: Days, day: int) -> int:
-    """Count the intervals of a day on which their length changes; where both are there, the shorter ones."""
-    begin, end = days.midnights[day : day + 2]
-    number, cover = 0, list[Span]()
-    for grid, (once, _) in grids.items():  # short ones first
-        here = [(max(first, begin), min(behind, end)) for first, behind in touching(begin, end, once)]
-        for span in here:
-            number += sum(between(*free, grid.step, grid.phase) for free in uncovered(*span, cover))
-        cover, _ = merged(sorted([*cover, *here]))
-    return number
 
 
 def _range(asked: tuple[Asked, ...], grids: _Grids, days: Days) -> tuple[int, int]:

@@ -11,8 +11,9 @@ from itertools import groupby, pairwise
 import attrs
 
 from aiomar.report._html_rows import unit
-from aiomar.report._html_text import clock_words, counted, number, table, text
+from aiomar.report._html_text import clock_words, number, table, text
 from aiomar.report._profile import LoadProfile, ProfileSlot
+from aiomar.report._verdict import counted
 
 _WIDTH, _HEIGHT = 360, 230
 """Of a panel, in units that are pixels on a phone."""
@@ -77,13 +78,19 @@ class _Frame:
 
 
 def draw_profile(profile: LoadProfile) -> Iterator[str]:
-    """Draw the load of a meter."""
+    """Draw the load of a meter, or say why there is none."""
+    if not profile.days:
+        yield f"<h2>Load of {text(profile.recorder_id)}</h2>\n"
+        yield f"<p>There is nothing to draw: {_why_nothing(profile)}.</p>\n"
+        return
     name = unit(profile.unit_code) or "value"
     per = f"{name} per {profile.minutes} min"
     yield f"<h2>Load of {text(profile.recorder_id)}, channel {profile.channel}</h2>\n"
     yield f"<p>By time of day on the clock ({clock_words(profile.clock)}): the line is the mean, the band reaches from "
     yield f"the least to the most. {counted(profile.used, 'interval')} in {counted(len(profile.days), 'day')}"
     yield f"; {number(profile.left_out)} left out (marked as missing, or without a number)"
+    if profile.outages:
+        yield f"; {counted(profile.outages, 'interval')} {_be(profile.outages)} marked as power outage"
     yield f"; {counted(profile.unread, 'file')} cannot be read" if profile.unread else ""
     yield '.</p>\n<div class="panels">\n'
     most = [slot.most for slot in (*profile.weekdays, *profile.weekends)]
@@ -100,6 +107,20 @@ def draw_profile(profile: LoadProfile) -> Iterator[str]:
         )
         yield from table(f"{words}, {per}", heads, rows, numeric=frozenset({1, 2, 3, 4}))
     yield "</details>\n"
+
+
+def _why_nothing(profile: LoadProfile) -> str:
+    reasons = []
+    if profile.left_out:
+        every = counted(profile.left_out, "interval")
+        reasons.append(f"of {every} each is marked as missing, or without a number")
+    if profile.unread:
+        reasons.append(f"{counted(profile.unread, 'file')} cannot be read")
+    return "; ".join(reasons) or "no file has an interval of it"
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _panel(title: str, slots: Sequence[ProfileSlot], minutes: int, frame: _Frame, per: str) -> Iterator[str]:

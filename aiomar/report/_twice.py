@@ -64,19 +64,21 @@ def _overlaps(found: Found) -> Iterator[_Overlap]:
     files = {(grid, span): set[int]() for grid, (_, twice) in grids.items() for span in twice}
     if not files:
         return
+    mixed = {layer.grid: layer.mixed for layer in found.layers()}
     for begin, end, step, file in found.spans():
         grid = Grid(step, begin % step)
         for span in touching(begin, end, grids[grid][1]):
             files[grid, span].add(file)
     for (grid, span), some in files.items():
-        yield _Overlap(found, grid, span, some)
+        yield _Overlap(found, grid, span, some, list(touching(*span, mixed[grid])))
 
 
 class _Overlap:
     """A run of intervals that are there more than once."""
 
-    def __init__(self, found: Found, grid: Grid, span: Span, files: set[int]) -> None:
+    def __init__(self, found: Found, grid: Grid, span: Span, files: set[int], mixed: list[Span]) -> None:
         self._found = found
+        self._mixed = mixed
         self._grid = grid
         self._begin, self._end = span
         self.files = files
@@ -119,7 +121,10 @@ class _Overlap:
         self._known[here] = b"\1" * len(known)
 
     def settle(self, days: Days) -> None:
-        """Write down what came out."""
+        """Write down what came out, but for intervals that count as a conflict anyhow, or not at all."""
+        for begin, end in self._mixed:
+            first, behind = (max(0, -((self._begin - minute) // self._grid.step)) for minute in (begin, end))
+            self._differ[first:behind] = bytes(len(self._differ[first:behind]))
         days.count_marks(self._found.conflicts, bytes(self._differ), self._begin, self._grid.step)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_the_catalogue_knows_the_clock(aiomar: Run) -> None:
     told = f"{table.num_rows:,} intervals of 2 MDEF files, read by the DST clock, written to all.parquet: "
     assert result.err.splitlines()[-1].startswith(told)
     again = aiomar("export", "data", "--to", "again.parquet", "--json", "--quiet")
-    found = {"rows": table.num_rows, "sources": 2, "files": 1, "bytes": size, "clock": "DST", "format": "MDEF"}
+    found = {"rows": table.num_rows, "sources": 2, "files": 1, "size": size, "clock": "DST", "format": "MDEF"}
     (exported, summary) = again.records
     assert exported == {"event": "exported", "target": "again.parquet", **found}
     assert summary.items() >= {"exit_code": 0, "left_out": 0, "failed_downloads": 0, **found}.items()
@@ -70,6 +71,8 @@ def test_without_a_catalogue_the_clock_must_be_given(aiomar: Run, plain: Path) -
     refused = aiomar("export", "plain", "--to", "all.parquet")
     assert refused.code == 2
     assert "--time" in refused.err
+    alone = aiomar("export", str(plain / "1.dat"), "--to", "all.parquet")
+    assert alone.err.startswith(f"aiomar: error: {plain / '1.dat'} has no catalogue that tells its clock, ")
     assert aiomar("export", "plain", "--to", "all.parquet", "--time", "pst").code == 0
     assert pq.read_table("all.parquet").num_rows == intervals(plain, clock=TimeType.PST).num_rows == 3 * 96
 
@@ -143,8 +146,11 @@ def test_interrupted(plain: Path) -> None:
     for number in range(150):
         (many / f"{number}.dat").hardlink_to(source)
     with started("export", "many", "--to", "set", "--time", "pst", "--quiet") as process:
+        deadline = time.monotonic() + 20
         while not list(Path().glob(".set.*.part")):
             assert process.poll() is None
+            assert time.monotonic() < deadline, "nothing was begun in 20 seconds"
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130, os.strerror(process.returncode)

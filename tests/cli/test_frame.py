@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import logging
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from aiomar import LimitError
+from aiomar import LimitError, UnexpectedPageError
 from aiomar.cli import main
 from aiomar.cli._frame import carry_out
 from aiomar.cli._options import Display
-from aiomar.cli._output import Output
+from aiomar.cli._output import Output, told
+from tests.cli.test_processes import AIOMAR
 
 
 async def stumble(out: Output) -> int:
@@ -103,6 +107,53 @@ def test_the_loop_is_of_uvloop_where_that_is_installed(
     assert carry_out("x", Display(verbose=True), warn) == 0
     assert f"event loop: {'uvloop' if installed else 'asyncio'}." in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) == handler
+
+
+class Full(io.StringIO):
+    """A stream on a disk without room."""
+
+    def write(self, _text: str) -> int:
+        """Refuse."""
+        raise OSError(errno.ENOSPC, "no space")
+
+
+async def tell(out: Output) -> int:
+    """Give a result both ways."""
+    out.line("a result")
+    out.record({"event": "result"})
+    out.line("and another one")
+    out.say("done")
+    return 8
+
+
+@pytest.mark.parametrize("json_wanted", [True, False])
+def test_results_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, json_wanted: bool
+) -> None:
+    """The work goes on, and ends with one line and exit code 1."""
+    monkeypatch.setattr("sys.stdout", Full())
+    assert carry_out("x", Display(json=json_wanted), tell) == 1
+    line = "aiomar: error: standard output cannot be written (ENOSPC): make room, or send it elsewhere"
+    assert capsys.readouterr().err.splitlines() == ["done", line]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["report", "--help"], ["inspect", "a.csv", "--json", "--quiet"]]
+)
+def test_a_full_disk_behind_stdout(words: list[str]) -> None:
+    """Nothing is left for Python to complain about when it ends: one line, exit code 1."""
+    Path("a.csv").write_bytes(b"a,b\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*AIOMAR, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "aiomar: error: standard output cannot be written (ENOSPC): make room, or send it elsewhere\n"
+
+
+def test_a_page_in_words_for_people() -> None:
+    """Nobody is told to look at an attribute."""
+    error = UnexpectedPageError("a page came: look at .excerpt, then check the id", title="", excerpt="Busy")
+    assert told(error) == "a page came: check the id and the dates (it begins: Busy)"
 
 
 def test_ids_from_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -256,6 +256,40 @@ def test_a_layout_needs_a_clock(aiomar: Run) -> None:
     assert aiomar("inspect", "a.csv", "--layout", "nowhere.toml", "--time", "pst").code == 2
 
 
+def test_the_hour_that_comes_twice_is_named(aiomar: Run) -> None:
+    """Spans that begin or end in it say which of the two is meant; others need no offset."""
+    Path("layout.toml").write_text(LAYOUT, encoding="utf-8")
+    rows = [f"1001,1,2026-11-01,{number},1" for number in range(5, 10)]
+    name = a_file("a.csv", "\n".join(["METER,CHANNEL,DATE,INTERVAL,VALUE", *rows, ""]).encode())
+    result = aiomar("inspect", name, "--layout", "layout.toml", "--time", "dst")
+    assert "2026-11-01 01:00 UTC-07:00  2026-11-01 01:15 UTC-08:00" in " ".join(result.out.split()).replace(
+        "00 2026", "00  2026"
+    )
+
+
+def test_a_clock_says_nothing_about_csv(aiomar: Run) -> None:
+    """Without a layout a line says so."""
+    result = aiomar("inspect", a_file("a.csv", b"a,b\n1,2\n"), "--time", "pst")
+    assert result.code == 0
+    assert result.err.startswith("--time tells nothing about CSV without --layout: ")
+    assert "--layout" not in aiomar("inspect", a_file("a.dat", a_day()), "--time", "pst").err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.dat", b"a,b\n1,2\n", "it holds CSV, and .dat is taken to stand for MDEF"),
+        ("a.CSV", a_day(), "it holds MDEF, which .dat is taken to stand for and not .csv"),
+    ],
+)
+def test_a_name_that_stands_for_something_else(aiomar: Run, name: str, content: bytes, words: str) -> None:
+    """It is read as what it is, with a warning."""
+    result = aiomar("inspect", a_file(name, content))
+    assert result.code == 0
+    assert result.out.splitlines()[1] == f"  warning: {words}"
+    assert of_file(aiomar("inspect", name, "--json"))["mixed_up"] == words
+
+
 # --- what is no data file ---------------------------------------------------------------------------------------------
 
 

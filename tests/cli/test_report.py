@@ -15,7 +15,7 @@ from aiomar import Group
 from aiomar.testing import Status
 from tests.cli.conftest import Place, Result
 from tests.cli.test_processes import on_terminal, started
-from tests.report.places import DST, DataPlace, channel, meter, midnight
+from tests.report.places import DST, MARCH, DataPlace, channel, days_later, meter, midnight
 
 Run = Callable[..., Result]
 
@@ -72,17 +72,20 @@ def test_what_is_missing_is_told(aiomar: Run, data: Place) -> None:
     result = aiomar("report", "data")
     assert result.code == 8
     lines = result.out.splitlines()
-    assert lines[0].startswith("856 of 856 intervals are missing, 2 files cannot be read: 2 meters, 0 channels, ")
+    assert lines[0].startswith(
+        "at least 856 of 856 intervals are missing; nothing of 2 of 2 meters could be read; "
+        "1 of 2 files cannot be read; 1 of 2 files is gone: 2 meters, 0 channels, "
+    )
     assert lines[3].split() == ["1001", "-", "476", "0", "476"]
     gaps = lines[lines.index("missing, from the first to the end of the last interval, by the DST clock:") + 1 :]
     assert gaps[:3] == [
-        "  1001  2026-03-06 00:00-08:00 to 2026-03-10 00:00-07:00  380, file cannot be read",
-        "  1001  2026-03-10 00:00-07:00 to 2026-03-11 00:00  96, download failed",
-        "  1002  2026-03-06 00:00-08:00 to 2026-03-10 00:00-07:00  380, file cannot be read",
+        "  1001  2026-03-06 00:00 UTC-08:00 to 2026-03-10 00:00 UTC-07:00  380, file cannot be read",
+        "  1001  2026-03-10 00:00 UTC-07:00 to 2026-03-11 00:00  96, download failed",
+        "  1002  2026-03-06 00:00 UTC-08:00 to 2026-03-10 00:00 UTC-07:00  380, file is gone",
     ]
     problems = sorted(gaps[3:])  # they come in the order of the downloads
-    assert problems[0].startswith("not fetched: meter 1001, 2026-03-10 to 2026-03-10: ")
-    assert problems[1].startswith(f"unreadable: {path_of('meter-1002')} cannot be opened")
+    assert problems[0] == f"{path_of('meter-1002')} is gone: run the range again to fetch it"
+    assert problems[1].startswith("not fetched: meter 1001, 2026-03-10 to 2026-03-10: ")
     assert problems[2].startswith("unreadable: the file is cut: ")
 
 
@@ -92,7 +95,7 @@ def test_channels_with_the_same_gap_share_a_line(aiomar: Run, made: DataPlace) -
     channels = (channel(second, count=88, number=number, clock=DST) for number in (1, 2))
     made.put("7", meter("R", *channels), first=SPRING)
     lines = aiomar("report", "made").out.splitlines()
-    assert lines[-1] == "  R ch 1, 2  2026-03-08 00:00-08:00 to 2026-03-08 01:00  4 each"
+    assert lines[-1] == "  R ch 1, 2  2026-03-08 00:00 UTC-08:00 to 2026-03-08 01:00  4 each"
 
 
 def test_marks_and_copies(aiomar: Run, made: DataPlace) -> None:
@@ -102,7 +105,7 @@ def test_marks_and_copies(aiomar: Run, made: DataPlace) -> None:
     result = aiomar("report", "made")
     assert result.code == 8
     lines = result.out.splitlines()
-    assert lines[0].startswith("every interval is there, but 3 differ between their copies: 1 meter, 1 channel, ")
+    assert lines[0].startswith("3 intervals differ between their copies: 1 meter, 1 channel, ")
     assert lines[1] == (
         "of the 192 intervals found: 1 marked as missing by the file itself, or without a value, "
         "3 marked as estimated, 93 there more than once, with the same value"
@@ -164,7 +167,16 @@ def test_report_as_json(aiomar: Run, made: DataPlace) -> None:
     assert (
         problem.items() >= {"path": None, "selection": {"kind": "meter", "id": "8"}, "words": "busy: try again"}.items()
     )
-    wanted = {"complete": False, "clock": "DST", "meters": 2, "channels": 1, "expected": 480, "missing": 192, "gaps": 2}
+    wanted = {
+        "complete": False,
+        "clock": "DST",
+        "meters": 2,
+        "unread_meters": 1,
+        "channels": 1,
+        "expected": 480,
+        "missing": 192,
+        "gaps": 2,
+    }
     assert result.summary.items() >= wanted.items()
 
 
@@ -184,7 +196,7 @@ def test_submissions_are_counted(aiomar: Run, data: Place) -> None:
 
 
 def test_a_ledger_that_is_broken(aiomar: Run, data: Place) -> None:
-    """It is complained of, and the data are looked at all the same."""
+    """A note says that submissions are left out, and the data are looked at all the same."""
     Path("sent.csv").write_bytes(b"a,b\n")
     assert aiomar("upload", "sent.csv", *data.options).code == 0
     (ledger,) = Path(state_of(data).partition("=")[2]).rglob("*.sqlite3")
@@ -192,7 +204,7 @@ def test_a_ledger_that_is_broken(aiomar: Run, data: Place) -> None:
     result = aiomar("report", "data", state_of(data))
     assert result.out.startswith("every interval is there: ")
     assert result.code == 0
-    assert result.err.startswith("aiomar: error: submissions are left out: ")
+    assert result.err.startswith("submissions are left out of the report: ")
 
 
 @pytest.mark.usefixtures("data")
@@ -205,6 +217,44 @@ def test_a_page(aiomar: Run) -> None:
     assert "1001" in Path("report.html").read_text("utf-8")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights are POSIX ones here")
+@pytest.mark.usefixtures("data")
+def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
+    """The verdict is told before; exit code 2 or 1, by whether another target would help."""
+    with started("report", "data", "--html", "/proc/self/report.html") as process:
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert out.startswith("every interval is there: ")
+    assert err.startswith("aiomar: error: /proc/self/report.html ")
+
+
+def test_a_meter_without_values_has_a_page_all_the_same(aiomar: Run, made: DataPlace) -> None:
+    """The page says why there is no plot, and the exit code is that of the coverage."""
+    made.put("7", meter("R", channel(clock=DST, interval_statuses=[64] * 96)))
+    assert aiomar("report", "made", "--html", "a.html", "--meter", "R").code == 0
+    assert "There is nothing to draw: of 96 intervals" in Path("a.html").read_text("utf-8")
+    made.fail("8", "busy: try again")
+    result = aiomar("report", "made", "--html", "a.html", "--meter", "8")
+    assert result.code == 8
+    assert result.out.startswith("at least 96 of 192 intervals are missing; nothing of 1 of 2 meters could be read: ")
+    assert "There is nothing to draw: no file has" in Path("a.html").read_text("utf-8")
+
+
+def test_bad_news_comes_first(aiomar: Run, made: DataPlace) -> None:
+    """The verdict begins with what is wrong, and one of it is not many; a group is no meter."""
+    made.put("7", meter("R", channel(days=2, clock=DST)), days=2)
+    made.put("7", meter("R", channel(count=1, first=midnight(MARCH, DST), values=[7], clock=DST)), days=1)
+    assert aiomar("report", "made").out.startswith("1 interval differs between its copies: 1 meter, 1 channel, ")
+    made.put("7", text=b"<html>", first=MARCH)
+    made.put("7", text=b"<html>", first=days_later(MARCH, 1))
+    assert aiomar("report", "made").out.startswith("2 of 3 files cannot be read: 1 meter, 1 channel, ")
+    made.fail(Group("g"), "busy: try again")
+    verdict = (
+        "at least 96 of 288 intervals are missing; nothing of 1 group could be read; 2 of 3 files cannot be read: "
+    )
+    assert aiomar("report", "made").out.startswith(f"{verdict}1 meter, 1 channel, 1 group, ")
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
@@ -213,6 +263,8 @@ def test_a_page(aiomar: Run) -> None:
         (("data", "--format", "csv"), "leave the format"),
         (("data", "--meter", "1001"), "--html"),
         (("data", "--html", "nowhere/report.html"), "make it first"),
+        (("data", "--html", f"{path_of('meter-1001')}"), "is no page that aiomar wrote"),
+        (("data", "--html", "data"), "is no file"),
         (("data", "--html", "report.html", "--meter", "nobody"), "name one of those that there are"),
         (("data", "--layout", "nowhere.toml"), "nowhere.toml"),
     ],

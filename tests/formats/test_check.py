@@ -120,6 +120,52 @@ def test_one_clock_fits_the_whole_file() -> None:
     assert _told(_checked(content)) == (("clock", 7), ("clock", 17))
 
 
+NOVEMBER = b"20261101"
+
+
+def test_what_may_be_either_of_two_hours_fits_no_dst_clock() -> None:
+    """A span in the hour that the DST clock shows twice is not guessed; by the PST clock there is nothing to find."""
+    channel = Channel(start=NOVEMBER + b"0101", stop=NOVEMBER + b"0200", slots=day(4))
+    content = with_fields(1, (119, channel.start + channel.stop), content=whole(meter(KEY, channel)))
+    assert _checked(content) == _checked(content, PST) == ()
+    (finding,) = _checked(content, DST)
+    assert (finding.gate, finding.record) == ("clock", 2)
+    assert "channel 1 of meter 1001 has 4 intervals, which begin in the hour that the DST clock shows twice" in str(
+        finding
+    )
+    assert "ask for it by the PST clock" in str(_refusal(content, DST))
+    whole_day = Channel(start=NOVEMBER + b"0001", stop=NOVEMBER + b"2400", slots=day(100))
+    (finding,) = (each for each in _checked(whole(meter(KEY, whole_day, channel))) if each.severity == "error")
+    assert (finding.gate, "shows twice" in finding.words) == ("clock", True)
+
+
+def test_a_trailer_may_count_intervals() -> None:
+    """Those of all channels together; it is said what stands there."""
+    records = [*meter(b"A", Channel(slots=day())), *meter(b"B", Channel(slots=day()), Channel(number=2, slots=day()))]
+    (finding,) = _checked(b"".join(records) + trailer(288))
+    assert (finding.gate, finding.severity, finding.record) == ("trailer_habit", "warning", 18)
+    assert finding.words.startswith("the trailer counts 288, which is the number of intervals: ")
+    assert _told(_checked(b"".join(records) + trailer(96))) == (("trailer_count", 18),)
+
+
+def test_findings_name_the_meter() -> None:
+    """By its recorder id, in a form that is fit for messages; one that has none, too."""
+    words = {
+        key: [each.words for each in _checked(whole(meter(key, Channel(flags=b"??", slots=day()))))]
+        for key in (b"1001", b"\xe9\n{}", b"\xff" * 20, b"")
+    }
+    assert words[b"1001"] == ["channel 1 of meter 1001 does not say by Y or N which status words it carries"]
+    assert words[b"\xe9\n{}"][0].startswith("channel 1 of meter \\xe9 {} does not")
+    assert len(words[b"\xff" * 20][0]) < 120
+    assert any("channel 1 of meter without a recorder id" in each for each in words[b""])
+    declared = with_fields(1, (111, b"0002"))
+    assert [each.words for each in check_mdef(declared)] == [
+        "the header of meter 1001 declares 2 channels, and there is 1"
+    ]
+    declared = with_fields(1, (111, b"many"))
+    assert "declares no number of channels" in check_mdef(declared)[0].words
+
+
 def test_a_finding_is_a_value_with_words() -> None:
     """It says where and what, compares and travels, and shows no meter value."""
     (finding,) = check_mdef(with_fields(4, (0, b"\0")))
@@ -137,8 +183,8 @@ def test_intervals_are_counted_and_the_first_is_placed() -> None:
     slots = [*day(30), *odd, *day(30), fill, fill, *day(29)]
     findings = _checked(whole(meter(KEY, Channel(slots=slots))))
     assert [(each.record, each.words) for each in findings] == [
-        (5, "channel 1 has 2 intervals filled as unused ones are, before its end"),
-        (4, "channel 1 has 2 intervals with a value that is no number"),
+        (5, "channel 1 of meter 1001 has 2 intervals filled as unused ones are, before its end"),
+        (4, "channel 1 of meter 1001 has 2 intervals with a value that is no number"),
     ]
 
 

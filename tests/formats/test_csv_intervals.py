@@ -300,7 +300,7 @@ def test_dates_and_times_that_are_none(changes: dict[str, Any], date: str, time:
         (b"a,1,2026-01-15,,1,0", "interval is no number"),
         (b"a,1,2026-01-15,1.0,1,0", "interval is no number"),
         (b"a,1,2026-01-15,97,1,0", "interval is none of this day, which has 96"),
-        (b"a,1,2026-03-08,93,1,0", "interval is none of this day, which has 92"),
+        (b"a,1,2026-03-08,97,1,0", "interval is none of this day, which has 92"),
         (b"a,1,2026-11-01,101,1,0", "interval is none of this day, which has 100"),
         (b"a,1,2026-01-15,1,nan,0", "value is no decimal number"),
         (b"a,1,2026-01-15,1,-inf,0", "value is no decimal number"),
@@ -323,6 +323,23 @@ def test_a_row_that_does_not_fit(row: bytes, words: str) -> None:
     assert str(error).endswith(" (line 4 of x.csv): mend the layout, or ask who made the file")
     assert error.where == "x.csv, line 4"
     assert not any(shown in str(error) for shown in ("234.5", "999", "5432"))
+
+
+@pytest.mark.parametrize(
+    ("date", "interval", "clock"),
+    [
+        ("2026-03-08", 93, TimeType.DST),
+        ("2026-03-08", 96, TimeType.DST),
+        ("2026-11-01", 97, TimeType.PST),
+        ("2026-11-01", 100, TimeType.PST),
+    ],
+)
+def test_an_interval_of_the_other_clocks_day(date: str, interval: int, clock: TimeType) -> None:
+    """One that the day has by the other clock only: that may be what is wrong."""
+    with pytest.raises(FormatError, match=r"none of this day.*: mend the layout, or read it by the other clock"):
+        list(read_csv_intervals(HEAD + f"a,1,{date},{interval},1,0".encode(), LAYOUT, clock=clock))
+    with pytest.raises(FormatError, match="ask who made the file"):
+        list(read_csv_intervals(HEAD + f"a,1,{date},101,1,0".encode(), LAYOUT, clock=clock))
 
 
 @pytest.mark.parametrize(

@@ -157,11 +157,16 @@ def test_a_file_that_is_no_layout(tmp_path: Path, text: str, words: str) -> None
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """Missing, a directory, or no text."""
-    for path in (tmp_path / "missing.toml", tmp_path, _file(tmp_path, "")):
-        if path.name == "layout.toml":
-            path.write_bytes(b'meter = "\xff"')
-        with pytest.raises(ConfigError, match="cannot be read as TOML"):
+    """Missing, a directory, or no text: each is said in words."""
+    text = _file(tmp_path, "")
+    text.write_bytes(b'meter = "\xff"')
+    for path, words in (
+        (tmp_path / "missing.toml", "missing.toml cannot be opened, as there is no such file \\(ENOENT\\): "),
+        ("", "^'' cannot be opened, as there is no such file"),
+        (tmp_path, "as it is a directory"),
+        (text, "cannot be read as TOML"),
+    ):
+        with pytest.raises(ConfigError, match=words):
             CsvLayout.from_toml(path)
 
 

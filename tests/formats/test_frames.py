@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import math
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -120,7 +121,10 @@ def test_pandas(data: Path, data_set: Path, file: Path) -> None:
     frame = read_pandas.frame(data)
     assert frame["recorder_id"].dtype == "category"
     assert str(frame["start"].dtype) == "datetime64[us, UTC]"
-    assert frame["interval_status"].isna().sum() == 0
+    assert str(frame["interval_status"].dtype) == str(frame["channel_status"].dtype) == "UInt16"
+    assert len(frame) - len(read_pandas.without_missing(frame)) == 2 * sum(math.ceil(n / 10) for n in DAYS.values())
+    frame.loc[:1, "interval_status"] = pd.NA
+    assert read_pandas.without_missing(frame).iloc[0]["value"] == frame["value"][0]
     assert frame["value"].tolist() == intervals(data, clock=TimeType.DST)["value"].to_pylist()
     assert len(interval_batches(data, clock=TimeType.DST).read_pandas()) == len(frame)
     assert sorted(pd.read_parquet(data_set)["month"].astype(int).unique()) == [3, 11]
@@ -141,6 +145,18 @@ def test_duckdb(data: Path, data_set: Path, file: Path) -> None:
         assert database.execute(same, [str(file)]).fetchone() == (0,)
         clock = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE key = 'aiomar.clock'"
         assert database.execute(clock, [str(file)]).fetchone() == ("DST",)
+
+
+def test_duckdb_needs_pytz_for_times_only(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the documentation says: times with a zone come into Python with it only, days and Arrow without."""
+    duckdb = library("duckdb")
+    monkeypatch.setitem(sys.modules, "pytz", None)
+    times = "SELECT start FROM found LIMIT 1"
+    with duckdb.connect() as database:
+        database.register("found", intervals(data, clock=TimeType.DST))
+        assert database.sql(times).to_arrow_table().num_rows == 1
+        with pytest.raises(duckdb.Error, match="pytz"):
+            database.sql(times).fetchall()
 
 
 def test_duckdb_shows_what_is_wrong_with_a_file(tmp_path: Path) -> None:

@@ -26,15 +26,32 @@ def test_a_directory_is_its_data_files_by_name(tmp_path: Path) -> None:
     assert table["recorder_id"].to_pylist() == ["M-a"] * 96 + ["M-c"] * 96
 
 
-def test_paths_are_called_as_they_were_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In their order, text or path, one file twice as well, and whatever the name ends in."""
+def test_files_of_one_directory_are_called_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order, text or path, one file twice as well, and whatever the name ends in or the path looks like."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.dat", "b.mde"):
         saved(Path(name), meter(b"M1", Channel(slots=day())))
     given: list[str | Path] = [Path("b.mde"), "a.dat", str(tmp_path / "a.dat"), "b.mde"]
     table = intervals(iter(given), clock=TimeType.PST)
-    assert table["file"].to_pylist()[::96] == [str(path) for path in given]
-    assert intervals("b.mde", clock=TimeType.PST)["file"].unique().to_pylist() == ["b.mde"]
+    assert table["file"].to_pylist()[::96] == ["b.mde", "a.dat", "a.dat", "b.mde"]
+    (tmp_path / "below").mkdir()
+    for source in ("b.mde", tmp_path / "b.mde", "below/../b.mde"):
+        assert intervals(source, clock=TimeType.PST)["file"].unique().to_pylist() == ["b.mde"]
+
+
+def test_files_of_several_directories_are_called_by_what_tells_them_apart(tmp_path: Path) -> None:
+    """Their paths from the directory that they have in common, with slashes."""
+    names = ["2026/01/a.dat", "2026/02/a.dat", "2026/b.dat"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        saved(tmp_path / name, meter(b"M1", Channel(slots=day())))
+    given = [tmp_path / name for name in names]
+    assert intervals(given, clock=TimeType.PST)["file"].to_pylist()[::96] == ["01/a.dat", "02/a.dat", "b.dat"]
+    assert intervals(given[:1], clock=TimeType.PST)["file"].unique().to_pylist() == ["a.dat"]
+    assert intervals([given[0], "/dev/../" + str(given[1])], clock=TimeType.PST)["file"].to_pylist()[::96] == [
+        "01/a.dat",
+        "02/a.dat",
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are any bytes there")

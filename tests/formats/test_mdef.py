@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from typing import BinaryIO, cast
 
 import attrs
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiomar import FormatError, TimeType, UsageError
-from aiomar.formats import MdefChannel, MdefMeter, read_mdef
+from aiomar.formats import MdefChannel, MdefMeter, check_mdef, read_mdef, zone
 from aiomar.testing import _data
 from tests.support.broken_mdef import BROKEN, EDITS, KEY, RECORDS, SMALL, Broken, edited, with_fields
 from tests.support.mdef import (
@@ -203,6 +204,12 @@ def _span(start: bytes, stop: bytes, count: int, flags: bytes = b"YY") -> bytes:
         (NOVEMBER + b"0101", NOVEMBER + b"2400", 92, {PST, DST}),
         (NOVEMBER + b"0101", NOVEMBER + b"2400", 96, {DST}),
         (NOVEMBER + b"0101", NOVEMBER + b"0200", 8, {DST}),
+        (NOVEMBER + b"0101", NOVEMBER + b"0200", 4, {PST}),
+        (NOVEMBER + b"0131", NOVEMBER + b"0145", 1, {PST}),
+        (MARCH + b"0001", MARCH + b"0300", 8, {DST}),
+        (NOVEMBER + b"0001", NOVEMBER + b"0100", 8, {DST}),
+        (NOVEMBER + b"0001", NOVEMBER + b"0100", 4, {PST, DST}),
+        (NOVEMBER + b"0101", NOVEMBER + b"0100", 4, {DST}),
     ],
 )
 def test_the_clocks_that_fit(start: bytes, stop: bytes, count: int, clocks: set[TimeType]) -> None:
@@ -228,13 +235,45 @@ def test_the_clocks_that_fit(start: bytes, stop: bytes, count: int, clocks: set[
         (MARCH + b"0301", MARCH + b"2400", 84, DST, "2026-03-08T10:00"),
         (NOVEMBER + b"0101", NOVEMBER + b"2400", 96, DST, "2026-11-01T08:00"),
         (NOVEMBER + b"0101", NOVEMBER + b"2400", 92, DST, "2026-11-01T09:00"),
-        (NOVEMBER + b"0101", NOVEMBER + b"0200", 4, DST, "2026-11-01T08:00"),
+        (NOVEMBER + b"0101", NOVEMBER + b"0100", 4, DST, "2026-11-01T08:00"),
+        (NOVEMBER + b"0101", NOVEMBER + b"0200", 4, PST, "2026-11-01T09:00"),
     ],
 )
 def test_the_instant_of_the_first_interval(start: bytes, stop: bytes, count: int, clock: TimeType, begin: str) -> None:
-    """In the hour that the clock shows twice the number of intervals chooses; where it cannot, the earlier one."""
+    """In the hour that the clock shows twice the number of intervals chooses."""
     channel = _channel(_span(start, stop, count), clock)
     assert channel.begins(clock) == dt.datetime.fromisoformat(begin).replace(tzinfo=dt.UTC)
+
+
+def test_what_may_be_either_of_two_hours_is_not_guessed() -> None:
+    """A channel that lies wholly in the hour that the clock shows twice begins at no time on it."""
+    channel = _channel(_span(NOVEMBER + b"0101", NOVEMBER + b"0200", 4))
+    with pytest.raises(
+        UsageError, match=r"channel 1 of meter 1001 .* begin in the hour that the DST clock shows twice"
+    ):
+        channel.begins(DST)
+    assert "begin in the hour that the DST clock shows twice" in str(
+        _fault(_span(NOVEMBER + b"0101", NOVEMBER + b"0200", 4), DST)
+    )
+
+
+@pytest.mark.parametrize("clock", ["PST", 8, TimeType])
+def test_text_is_no_clock(clock: object) -> None:
+    """What is no `TimeType` is refused at once, also before anything is read."""
+    wrong = cast("TimeType", clock)
+    channel = _channel(whole(RECORDS))
+    calls: list[Callable[[], object]] = [
+        lambda: read_mdef(b"", clock=wrong),
+        lambda: check_mdef(b"", clock=wrong),
+        lambda: channel.begins(wrong),
+        lambda: zone(wrong),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match=r"must be a TimeType"):
+            call()
+    for needed in (lambda: channel.begins(cast("TimeType", None)), lambda: zone(cast("TimeType", None))):
+        with pytest.raises(UsageError, match="NoneType"):
+            needed()
 
 
 @pytest.mark.parametrize("clock", TimeType)

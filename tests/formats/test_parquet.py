@@ -48,7 +48,7 @@ def test_one_file_is_the_table(year: Path, tmp_path: Path) -> None:
     summary = write_parquet(year, target, clock=TimeType.PST)
     table = intervals(year, clock=TimeType.PST)
     assert (summary.target, summary.rows, summary.sources, summary.files) == (target, table.num_rows, 101, 1)
-    assert summary.bytes == target.stat().st_size
+    assert summary.size == target.stat().st_size
     found = pq.read_table(target)
     assert found.schema.equals(table.schema, check_metadata=True)
     assert found.cast(plain(table.schema)).equals(table.cast(plain(table.schema)))
@@ -76,7 +76,7 @@ def test_a_row_group_has_only_the_words_that_it_needs(tmp_path: Path) -> None:
     for group in groups:
         for name in ("file", "recorder_id"):
             assert sorted(group[name].chunk(0).dictionary.to_pylist()) == sorted(group[name].unique().to_pylist())
-    assert {path for group in groups for path in group["file"].unique().to_pylist()} == set(map(str, files))
+    assert {path for group in groups for path in group["file"].unique().to_pylist()} == {path.name for path in files}
 
 
 @pytest.mark.parametrize("clock", TimeType)
@@ -90,7 +90,7 @@ def test_a_data_set_by_the_months_of_the_clock(year: Path, tmp_path: Path, clock
     )
     table = intervals(year, clock=clock)
     assert (summary.rows, summary.files) == (table.num_rows, 13)
-    assert summary.bytes == sum(path.stat().st_size for path in tmp_path.rglob("*.parquet"))
+    assert summary.size == sum(path.stat().st_size for path in tmp_path.rglob("*.parquet"))
     text = plain(table.schema)
     begins = [start.astimezone(zone(clock)) for start in table["start"].to_pylist()]
     found_in = [f"year={begin.year}/month={begin.month:02}" for begin in begins]
@@ -192,6 +192,20 @@ def test_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(DestinationError):
         write_parquet(source, tmp_path / name if name else "", clock=TimeType.PST)
     assert names(tmp_path) == ["a.dat"]
+
+
+def test_the_ending_of_one_file_may_have_any_case(tmp_path: Path) -> None:
+    """It is a file, and no directory of that name; replaced, it keeps its permissions."""
+    source = saved(tmp_path / "a.dat", meter(b"M1", Channel(slots=day())))
+    target = tmp_path / "X.PARQUET"
+    assert write_parquet(source, target, clock=TimeType.PST).files == 1
+    assert target.stat().st_mode & 0o777 == 0o600
+    target.chmod(0o644)
+    with pytest.raises(DestinationError, match=r"\(overwrite=True, --overwrite\)"):
+        write_parquet(source, target, clock=TimeType.PST)
+    write_parquet(source, target, clock=TimeType.PST, overwrite=True)
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert pq.ParquetFile(target).metadata.num_rows == 96
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")

@@ -77,6 +77,60 @@ def test_what_is_no_file_is_a_format_error(
         assert str(error).startswith(str(path))
 
 
+@each
+def test_why_a_file_cannot_be_opened_is_said_in_words(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """With the name of the error in brackets; an empty path can be seen, and a long one does not fill the screen."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "file").write_bytes(content)
+    for path, words in (
+        (tmp_path / "missing", "cannot be opened, as there is no such file (ENOENT): check the path"),
+        (tmp_path / "file" / "x", "cannot be opened, as there is no such file (ENOTDIR): check the path"),
+        (tmp_path / "loop", "cannot be opened, as its links lead in a circle (ELOOP): "),
+        (tmp_path, "is a directory: give a data file"),
+        ("", "'' cannot be opened, as there is no such file (ENOENT): "),
+        ("x" * 5_000, f"{'x' * 200}… cannot be opened, as its name is too long (ENAMETOOLONG): "),
+    ):
+        error = _error(read, path)
+        assert isinstance(error, FormatError)
+        assert words in str(error)
+        assert len(error.where) < 300
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_file_without_rights_is_said_to_be_one(tmp_path: Path) -> None:
+    """Its rights are what is to be mended."""
+    path = tmp_path / "x.dat"
+    path.touch(0o000)
+    with pytest.raises(FormatError, match=r"its rights do not allow it \(EACCES\): change them"):
+        list(read_mdef(path))
+
+
+@each
+def test_whatever_holds_bytes_is_read_like_bytes(read: Callable[[Source], Iterable[object]], content: bytes) -> None:
+    """A byte array, and a view of any memory, also one with a step."""
+    spread = bytes(2 * len(content))
+    twice = bytearray(spread)
+    twice[::2] = content
+    expected = list(read(content))
+    assert list(read(bytearray(content))) == list(read(memoryview(content))) == expected
+    assert list(read(memoryview(twice)[::2])) == expected
+
+
+@each
+def test_a_file_in_text_mode_is_a_usage_error(
+    read: Callable[[Source], Iterable[object]], content: bytes, tmp_path: Path
+) -> None:
+    """Whether its bytes are text or not."""
+    for piece in (content, b"\xd8\x00\xff" * 300):
+        (tmp_path / "x").write_bytes(piece)
+        with (tmp_path / "x").open(encoding="utf-8") as file:
+            error = _error(read, cast("BinaryIO", file))
+            assert isinstance(error, UsageError)
+            assert "open it with 'rb'" in str(error)
+
+
 def _sparse(directory: Path, first: bytes, size: int) -> Path:
     """Make a file of zeros behind its first bytes, which takes no room on the disk."""
     path = directory / "sparse.dat"

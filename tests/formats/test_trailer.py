@@ -35,10 +35,14 @@ def test_what_it_says_need_not_be_so() -> None:
     ("content", "words", "place"),
     [
         (b"", "the file is empty", 1),
-        (b"<html>", "its last 6 bytes are not a whole record", 1),
+        (b"<html>", "a page and not MDEF", 1),
+        (b"METER,CHANNEL\n" * 40, "it is no MDEF", 1),
+        (b"none", "it is no MDEF", 1),
+        (CONTENT[:6], "its last 6 bytes are not a whole record", 1),
+        (CONTENT[:-215], "its last byte is not a whole record", 7),
         (CONTENT[:-1], "its last 215 bytes are not a whole record", 7),
         (CONTENT[:-RECORD], "the last record is no trailer", 6),
-        (bytes(RECORD), "the last record is no trailer", 1),
+        (bytes(RECORD), "it is no MDEF", 1),
     ],
 )
 def test_what_is_no_trailer_is_a_format_error(content: bytes, words: str, place: int, tmp_path: Path) -> None:

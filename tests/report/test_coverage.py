@@ -75,7 +75,17 @@ TABLE: dict[str, tuple[list[MdefChannel], DayState, tuple[int, ...]]] = {
         DayState.CONFLICT,
         (96, 96, 0, 2, 1, 1, 0),
     ),
-    "other rate": ([channel(), channel(per_hour=1)], DayState.LONG, (96, 120, 0, 0, 0, 0, 0)),
+    "other length": ([channel(), channel(per_hour=1)], DayState.CONFLICT, (96, 96, 0, 96, 96, 0, 0)),
+    "other length in part": (
+        [channel(per_hour=1), channel(midnight(MARCH) + HOUR, count=4)],
+        DayState.CONFLICT,
+        (27, 27, 0, 4, 4, 0, 0),
+    ),
+    "three lengths": (
+        [channel(per_hour=1), channel(), channel(midnight(MARCH), count=1, per_hour=12)],
+        DayState.CONFLICT,
+        (96, 96, 0, 96, 96, 0, 0),
+    ),
 }
 
 
@@ -240,6 +250,26 @@ def test_nothing_at_all_could_be_read(tmp_path: Path) -> None:
     assert (series.recorder_id, series.channel, list(series.expected)) == ("g", None, [96, 96])
 
 
+def test_a_group_of_which_nothing_could_be_read_is_no_meter(tmp_path: Path) -> None:
+    """It is counted by itself, also beside a meter of the same id; so are meters without a channel."""
+    place = DataPlace(tmp_path)
+    place.fail(Group("7"), "busy: try again")
+    place.fail("7", "busy: try again")
+    place.put("8", meter("R"))
+    coverage = covered(tmp_path)
+    assert (coverage.meter_count, coverage.unread_meters, coverage.unread_groups) == (2, 1, 1)
+    assert [series.group for series in coverage.series] == [False, True, False]
+
+
+def test_a_stored_failure_is_in_words_for_people(tmp_path: Path) -> None:
+    """What it tells programmers to look at is left out."""
+    place = DataPlace(tmp_path)
+    place.fail("7", "a page came: look at .excerpt, then check the id")
+    place.fail("8", "a page came: look at .excerpt")
+    words = [problem.words for problem in covered(tmp_path).problems]
+    assert words == ["a page came: check the id", "a page came"]
+
+
 def test_a_group_expects_the_meters_that_it_ever_had(tmp_path: Path) -> None:
     """Every meter in any file of the group, on every day of the group."""
     place = DataPlace(tmp_path)
@@ -322,12 +352,15 @@ def test_nothing_of_a_broken_file_counts(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
-    """It is a problem, with the words of whoever wanted to read it."""
+    """It is a problem that says what brings it back, and the reason of its gap."""
     place = DataPlace(tmp_path)
     place.put("7", meter("R"))
     place.put("8", meter("S")).unlink()
     coverage = covered(tmp_path)
-    assert "cannot be opened (ENOENT)" in coverage.problems[0].words
+    (problem,) = coverage.problems
+    assert problem.words.endswith("meter-8_20260301_20260301_pst.dat is gone: run the range again to fetch it")
+    assert problem.gone
+    assert coverage.series[0].gaps[0].reason == "file is gone"
     assert [states(series) for series in coverage.series] == [[DayState.MISSING], [DayState.FULL]]
 
 
@@ -624,10 +657,12 @@ def check(series: Series, runs: list[Copy], asked: set[dt.date], clock: TimeType
         grid = [begin + step * place for place in range((end - begin) // step)] if day.day in asked else []
         missing = sum(start not in cover for start in grid)
         assert day.missing == missing
-        assert day.expected == (missing + _shortest(here, lengths) if grid and len(lengths) > 1 else len(grid))
-        assert day.found == len(here)
-        assert day.duplicates == sum(number[key] > 1 for key in here)
-        assert day.conflicts == sum(len(contents) > 1 for contents in here.values())
+        kept = _shortest(here, lengths)
+        clash = {key for key in kept if any(_overlap(key, other) for other in found if other != key)}
+        assert day.expected == (missing + len(kept) if grid and len(lengths) > 1 else len(grid))
+        assert day.found == len(kept)
+        assert day.duplicates == len(clash | {key for key in kept if number[key] > 1})
+        assert day.conflicts == len(clash | {key for key in kept if len(here[key]) > 1})
         assert day.estimated == sum(any(word & 8 for _, word, _ in contents) for contents in here.values())
         assert day.flagged == sum(any(word & 64 for _, _, word in contents) for contents in here.values())
     assert sum(gap.intervals for gap in series.gaps) == series.totals.missing
@@ -640,14 +675,18 @@ def _minutes(length: dt.timedelta) -> list[dt.timedelta]:
     return [five * place for place in range(length // five)]
 
 
+def _overlap(one: tuple[dt.datetime, dt.timedelta], other: tuple[dt.datetime, dt.timedelta]) -> bool:
+    return one[0] < other[0] + other[1] and other[0] < one[0] + one[1]
+
+
 def _shortest(
     here: dict[tuple[dt.datetime, dt.timedelta], set[tuple[float, int, int]]], lengths: list[dt.timedelta]
-) -> int:
-    """Count intervals that do not begin where there are shorter ones."""
+) -> set[tuple[dt.datetime, dt.timedelta]]:
+    """Give the intervals that do not begin where there are shorter ones."""
     cover: set[dt.datetime] = set()
-    count = 0
+    kept: set[tuple[dt.datetime, dt.timedelta]] = set()
     for step in lengths:
         starts = [start for start, length in here if length == step]
-        count += sum(start not in cover for start in starts)
+        kept |= {(start, step) for start in starts if start not in cover}
         cover |= {start + minute for start in starts for minute in _minutes(step)}
-    return count
+    return kept

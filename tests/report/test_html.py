@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import os
 import re
 import tracemalloc
 from array import array
@@ -21,6 +22,7 @@ import pytest
 from aiomar import DestinationError, Meter, TimeType, UsageError
 from aiomar.report import Coverage, DayState, Gap, LoadProfile, Problem, ProfileDay, ProfileSlot, write_html
 from aiomar.report._html_lists import MOST_GAPS, MOST_PROBLEMS, MOST_SERIES, MOST_SUBMISSIONS
+from aiomar.report._page_file import check_page
 from aiomar.submissions import SubmissionRecord, SubmissionState
 from tests.support.covered import FIRST, made_up
 
@@ -266,9 +268,34 @@ def test_what_is_there_may_still_not_be_good(target: Path) -> None:
     coverage = changed(made_up(3, days=10, trouble=0), duplicates=4, conflicts=3, estimated=2)
     problem = Problem(path=Path("/data/x.dat"), selection=None, start=None, end=None, words="cannot be read")
     source, _ = page_of(target, attrs.evolve(coverage, problems=(problem,)))
-    assert "<h1>No interval is missing, but there are 3 intervals with copies that differ and 1 problem</h1>" in source
+    assert "<h1>3 intervals differ between their copies; 1 of 4 files cannot be read</h1>" in source
     assert "4 came more than once, 3 have copies that differ and 2 are marked as estimated" in source
     assert '<h2 id="problems">' in source
+
+
+def test_the_headline_says_of_what_nothing_could_be_read(target: Path) -> None:
+    """How many channels such a meter has is not known, nor how many meters such a group; a group is no meter."""
+    coverage = made_up(2, days=1, channels=1, trouble=0)
+    good, other = changed(coverage, missing=96, found=0).series[::-1]
+    nothing = attrs.evolve(other, recorder_id="8", channel=None)
+    source, _ = page_of(target, attrs.evolve(coverage, series=(good, nothing)))
+    headline = "Not complete: at least 96 of 192 intervals are missing (50.00 %), at 1 of 2 meters"
+    assert f"<h1>{headline}; nothing of 1 of 2 meters could be read</h1>" in source
+    source, _ = page_of(target, attrs.evolve(coverage, series=(good, attrs.evolve(nothing, group=True))))
+    headline = "Not complete: at least 96 of 192 intervals are missing (50.00 %)"
+    assert f"<h1>{headline}; nothing of 1 group could be read</h1>" in source
+    assert "<dd>1 meter, 1 channel, 1 group</dd>" in source
+
+
+def test_copies_that_are_equal_are_no_trouble(target: Path) -> None:
+    """Bands of a complete report are closed, and say how many meters have copies in words that warn of nothing."""
+    coverage = made_up(130, days=3, channels=1, trouble=0)
+    for place in (0, 1, 2):
+        coverage.series[place].duplicates[1] = 96
+    source, _ = page_of(target, coverage)
+    assert "meters, 3 with copies, " in source
+    assert "<details open" not in source
+    assert 'class="bad"' not in source
 
 
 def test_a_run_is_one_rectangle(target: Path) -> None:
@@ -412,6 +439,31 @@ def test_values_show_only_with_a_profile(target: Path) -> None:
     assert source.count('<path class="mean"') == 4
 
 
+def test_outages_explain_a_load_that_falls_to_nought(target: Path) -> None:
+    """Their number stands beside that of what was left out."""
+    _, page = page_of(target, made_up(1, days=2), profile=profile(outages=1))
+    assert "; 1 interval is marked as power outage;" in page.text
+    _, page = page_of(target, made_up(1, days=2), profile=profile(outages=2))
+    assert "; 2 intervals are marked as power outage;" in page.text
+
+
+@pytest.mark.parametrize(
+    ("figures", "why"),
+    [
+        ({"used": 0, "unread": 0}, "of 7 intervals each is marked as missing, or without a number."),
+        ({"used": 0, "left_out": 0}, "1 file cannot be read."),
+        ({"used": 0, "left_out": 0, "unread": 0, "channel": None}, "no file has an interval of it."),
+    ],
+)
+def test_a_load_without_a_value_says_why(target: Path, figures: dict[str, Any], why: str) -> None:
+    """There is no picture, and a sentence in its place."""
+    load = profile(weekdays=(), weekends=(), days=(), **figures)
+    source, page = page_of(target, made_up(1, days=2), profile=load)
+    assert "<h2>Load of 1001</h2>" in source
+    assert f"There is nothing to draw: {why}" in page.text
+    assert "<figure" not in source
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [("01", "kWh"), ("03", "kvarh"), ("07", "unit 07"), ("MWh", "MWh"), (None, "value")],
@@ -433,9 +485,40 @@ def test_any_value_can_be_drawn(target: Path, value: float) -> None:
     assert "no such day" in page.text
 
 
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>\n<html><p>mine", b"PAR1" * 200])
+def test_nothing_but_a_page_of_ours_is_replaced(target: Path, content: bytes) -> None:
+    """Whatever else is there stays as it was, whether it may be overwritten or not."""
+    target.write_bytes(content)
+    with pytest.raises(DestinationError, match="is no page that aiomar wrote: remove it"):
+        write_html(target, made_up(1, days=2), made_at=MADE)
+    assert target.read_bytes() == content
+
+
+def test_a_page_is_replaced(target: Path) -> None:
+    """It says in its first bytes who wrote it."""
+    write_html(target, made_up(1, days=2), made_at=MADE)
+    assert b'<meta name="generator" content="aiomar ' in target.read_bytes()[:128]
+    write_html(target, made_up(2, days=2), made_at=MADE)
+    assert "of 2 meters" in target.read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX ones here")
+def test_where_no_page_can_be(tmp_path: Path) -> None:
+    """A directory, a link, a pipe, the place of a data file, a directory that is not there: each is refused."""
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in (".", "link", "pipe", "nowhere/page.html", "nu\0l"):
+        with pytest.raises(DestinationError):
+            check_page(tmp_path / name)
+    with pytest.raises(DestinationError, match="the place of a data file"):
+        check_page(tmp_path / "a.dat", [tmp_path / "b.dat", tmp_path / "a.dat"])
+    check_page(tmp_path / "page.html", [tmp_path / "a.dat"])
+
+
 def test_nothing_is_replaced_unasked(target: Path) -> None:
     """A file that is there stays when it may not be replaced, and when making the new one fails on the way."""
-    target.write_text("old")
+    write_html(target, made_up(1, days=1), made_at=MADE)
+    before = target.read_bytes()
     with pytest.raises(DestinationError, match="exists"):
         write_html(target, made_up(1, days=2), made_at=MADE, overwrite=False)
 
@@ -445,7 +528,7 @@ def test_nothing_is_replaced_unasked(target: Path) -> None:
 
     with pytest.raises(UsageError):
         write_html(target, made_up(1, days=2), made_at=MADE, submissions=broken())
-    assert target.read_text() == "old"
+    assert target.read_bytes() == before
     assert list(target.parent.iterdir()) == [target]
 
 

@@ -15,6 +15,7 @@ import pytest
 from aiomar import FileFormat, TimeType, UsageError
 from aiomar.formats import CsvLayout, MdefChannel, MdefMeter, write_mdef, zone
 from aiomar.report import LoadProfile, ProfileSlot, find_data, read_profile
+from tests.report.places import DataPlace, meter
 
 DST, PST = TimeType.DST, TimeType.PST
 UTC = dt.UTC
@@ -163,12 +164,34 @@ def test_a_channel_can_be_chosen(tmp_path: Path) -> None:
             read_profile(data, "1001", channel=number)
 
 
-def test_a_meter_without_a_value_is_refused(tmp_path: Path) -> None:
-    """There is nothing to draw."""
+def test_a_meter_without_a_value_has_an_empty_profile(tmp_path: Path) -> None:
+    """It says of which channel, and how many intervals were left out."""
     instants = starts(dt.date(2026, 1, 5), dt.date(2026, 1, 5), DST)
     written(tmp_path / "a.dat", "1001", channel(instants, [0.0] * 96, statuses=[MISSING] * 96))
-    with pytest.raises(UsageError, match="no value at all"):
-        read_profile(find_data(tmp_path, clock=DST), "1001")
+    profile = read_profile(find_data(tmp_path, clock=DST), "1001")
+    assert (profile.channel, profile.minutes, profile.used, profile.left_out) == (1, 15, 0, 96)
+    assert (profile.weekdays, profile.weekends, profile.days) == ((), (), ())
+
+
+def test_a_meter_that_was_asked_for_and_did_not_come(tmp_path: Path) -> None:
+    """Its profile is empty too: it is not unknown."""
+    place = DataPlace(tmp_path)
+    place.put("8", meter("R"))
+    place.fail("7", "busy: try again")
+    profile = read_profile(find_data(tmp_path), "7")
+    assert (profile.channel, profile.minutes, profile.used, profile.left_out) == (None, 0, 0, 0)
+    path = place.put("9", meter("9"), first=dt.date(2026, 4, 1))
+    path.write_bytes(path.read_bytes()[:-216] + path.read_bytes()[:216])
+    assert (read_profile(find_data(tmp_path), "9").used, read_profile(find_data(path), "9").unread) == (0, 1)
+
+
+def test_outages_are_counted(tmp_path: Path) -> None:
+    """Bit 1 of an interval status, of intervals that have a value, each once."""
+    instants = starts(dt.date(2026, 1, 5), dt.date(2026, 1, 5), DST)
+    statuses = [1, 3, 2, MISSING | 1, *[0] * 92]
+    for name in ("a.dat", "b.dat"):
+        written(tmp_path / name, "1001", channel(instants, [0.0] * 96, statuses=statuses))
+    assert read_profile(find_data(tmp_path, clock=DST), "1001").outages == 2
 
 
 def test_an_unknown_meter_is_refused_with_some_that_there_are(tmp_path: Path) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from aiomar import TimeType
 from aiomar.formats import intervals
 
 
 def frame(directory: Path) -> pd.DataFrame:
-    """Take over a table; ids, units and files become categories."""
-    return intervals(directory, clock=TimeType.DST).to_pandas()
+    """Take over a table; ids, units and files become categories, and status words stay whole numbers."""
+    kinds = {pa.uint16(): pd.UInt16Dtype()}
+    return intervals(directory, clock=TimeType.DST).to_pandas(types_mapper=kinds.get)
+
+
+def without_missing(found: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what is marked missing, bit 7; where there is no status word nothing is marked."""
+    missing = (found["interval_status"] & 64) != 0
+    return found[~missing.fillna(value=False)]
 
 
 def daily_sums(data_set: Path) -> pd.DataFrame:
