@@ -110,14 +110,14 @@ class Output:
             self.complain(f"unexpected {type(error).__name__}: run it again with --verbose and report what it shows")
 
     def finish(self, code: int) -> int:
-        """Give the last JSON line, and the exit code: another one if results could not be written."""
+        """Give the last JSON line, and the exit code: never 0 if results could not be written."""
         if self._failures > _MOST_FAILURES:
             self.complain(f"and {self._failures - _MOST_FAILURES} more downloads failed")
         self.record({"event": "summary", "command": self.command, "exit_code": code, **self.summary})
         if self._lost is None:
             return code
         self.complain(unwritable(self._lost))
-        return UNEXPECTED
+        return code or UNEXPECTED
 
     def _write(self, name: Literal["stdout", "stderr"], text: str) -> None:
         stream: TextIO | None = getattr(sys, name)

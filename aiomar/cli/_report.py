@@ -193,6 +193,7 @@ def _records(coverage: Coverage, records: list[SubmissionRecord]) -> Iterator[di
         yield {
             "event": "series",
             **key,
+            "group": series.group,
             "unit_code": series.unit_code,
             "label": series.label,
             "per_hour": series.per_hour,

@@ -1,4 +1,4 @@
-"""Where a page may be written: in the place of an earlier one, and never in that of anything else."""
+"""Where a page may be written: in the place of an earlier one or of an empty file, never in that of anything else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check_page(target: Path, files: Iterable[Path] = ()) -> None:
         if not stat.S_ISREG(target.lstat().st_mode):
             raise DestinationError(f"{target} exists and is no file: name another target")
         with target.open("rb") as file:
-            ours = file.read(len(BEGINNING)) == BEGINNING.encode()
+            ours = file.read(len(BEGINNING)) in {b"", BEGINNING.encode()}
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -91,7 +91,7 @@ def draw_profile(profile: LoadProfile) -> Iterator[str]:
     yield f"; {number(profile.left_out)} left out (marked as missing, or without a number)"
     if profile.outages:
         yield f"; {counted(profile.outages, 'interval')} {_be(profile.outages)} marked as power outage"
-    yield f"; {counted(profile.unread, 'file')} cannot be read" if profile.unread else ""
+    yield f"; {_unread(profile)}" if profile.unread else ""
     yield '.</p>\n<div class="panels">\n'
     most = [slot.most for slot in (*profile.weekdays, *profile.weekends)]
     least = [slot.least for slot in (*profile.weekdays, *profile.weekends)]
@@ -115,8 +115,12 @@ def _why_nothing(profile: LoadProfile) -> str:
         every = counted(profile.left_out, "interval")
         reasons.append(f"of {every} each is marked as missing, or without a number")
     if profile.unread:
-        reasons.append(f"{counted(profile.unread, 'file')} cannot be read")
+        reasons.append(_unread(profile))
     return "; ".join(reasons) or "no file has an interval of it"
+
+
+def _unread(profile: LoadProfile) -> str:
+    return f"{counted(profile.unread, 'file')} {_be(profile.unread)} gone or cannot be read"
 
 
 def _be(count: int) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,10 @@ Run = Callable[..., Result]
 
 RANGE = ("--from", "2026-03-06", "--to", "2026-03-09", "--format", "mdef", "--time", "dst", "--into", "data")
 SPRING = dt.date(2026, 3, 8)
+_LITTLE_ROOM = """import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, 32_768))  # what SQLite needs, and less than a page
+from aiomar.cli import main
+sys.exit(main())"""
 
 
 def path_of(name: str, days: str = "20260306_20260309") -> Path:
@@ -218,14 +223,17 @@ def test_a_page(aiomar: Run) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights are POSIX ones here")
+@pytest.mark.parametrize(("target", "code"), [("/proc/self/report.html", 2), ("report.html", 1)])
 @pytest.mark.usefixtures("data")
-def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
-    """The verdict is told before; exit code 2 or 1, by whether another target would help."""
-    with started("report", "data", "--html", "/proc/self/report.html") as process:
+def test_a_page_that_cannot_be_written(target: str, code: int) -> None:
+    """The verdict is told before; exit code 2 where another target would help, 1 where the disk refuses."""
+    program = (sys.executable, "-c", _LITTLE_ROOM)
+    with started("report", "data", "--html", target, "--meter", "1001", program=program) as process:
         out, err = process.communicate(timeout=30)
-    assert process.returncode == 2
+    assert process.returncode == code
     assert out.startswith("every interval is there: ")
-    assert err.startswith("aiomar: error: /proc/self/report.html ")
+    assert err.startswith(f"aiomar: error: {target} ")
+    assert not Path(target).exists()
 
 
 def test_a_meter_without_values_has_a_page_all_the_same(aiomar: Run, made: DataPlace) -> None:

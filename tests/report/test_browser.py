@@ -91,7 +91,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a report of five thousand meters."""
     target = tmp_path_factory.mktemp("reports") / "many.html"
-    write_html(target, made_up(5_000, channels=1, trouble=0.003), made_at=_MADE)
+    write_html(target, made_up(5_000, days=150, channels=1, trouble=0.003), made_at=_MADE)
     return target
 
 

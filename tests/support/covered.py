@@ -118,5 +118,11 @@ def _series(
         per_hour=_QUARTERS,
         first_day=first_day,
         gaps=tuple(gaps),
-        **figures,
+        expected=figures["expected"],
+        found=figures["found"],
+        missing=figures["missing"],
+        duplicates=figures["duplicates"],
+        conflicts=figures["conflicts"],
+        estimated=figures["estimated"],
+        flagged=figures["flagged"],
     )
