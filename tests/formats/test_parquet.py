@@ -234,6 +234,7 @@ for limit in (0, 9_000):
             assert error.errno == errno.EFBIG, error
         else:
             raise SystemExit(f"{{name}} fits into {{limit}} bytes")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # or what measures this process cannot write its own files
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
