@@ -18,9 +18,8 @@ nox.options.error_on_missing_interpreters = False  # "every supported Python tha
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox is always among them, so that a run can never consist of skipped sessions only.
-PYTHONS = list(
-    dict.fromkeys([*nox.project.python_versions(PYPROJECT), f"{sys.version_info.major}.{sys.version_info.minor}"])
-)
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PYPROJECT), HERE]))
 EXTRAS = ".[arrow,cli,testing]"
 WORKERS = ("-n", "auto")
 CONNECTIONS = ("tests/client", "tests/interop", "tests/transport")
@@ -39,20 +38,22 @@ _switch_on_pyenv_versions()
 
 
 def _install(session: nox.Session, *groups: str) -> None:
-    session.install("-e", EXTRAS, *nox.project.dependency_groups(PYPROJECT, *groups))
+    # What is not compiled now is compiled when it is imported, which most of the large libraries never is.
+    session.install("--no-compile", "-e", EXTRAS, *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the whole suite, or the tests that are named after ``--``."""
-    _install(session, "test")
+    # Other people's libraries read the same bytes on every Python: they are asked once, on the one that runs this.
+    _install(session, "test", *(("look",) if session.python == HERE else ()))
     session.run("pytest", "-rs", *(session.posargs or WORKERS))
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the whole suite once more, slower, and hold the coverage gate."""
-    _install(session, "test")
+    _install(session, "look", "test")
     env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage")}
     session.run("coverage", "erase", env=env)
     # Coverage starts before pytest loads our own plugin: what runs while a module is imported counts too.

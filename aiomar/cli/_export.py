@@ -13,7 +13,7 @@ from aiomar import FormatError
 from aiomar.cli._codes import GOOD
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields
-from aiomar.cli._options import AS_FOUND, PLAIN, Display, Reading
+from aiomar.cli._options import AS_FOUND, PLACE, PLAIN, Display, Reading
 from aiomar.cli._output import Output, count
 from aiomar.cli._reading import counting_files, find_files, in_thread
 from aiomar.cli._tally import Tally
@@ -22,7 +22,7 @@ from aiomar.report import DataDirectory
 
 
 def export(
-    directory: Annotated[Path, Parameter(name="DIR")],
+    directory: Annotated[Path, PLACE],
     /,
     *,
     to: Annotated[Path, Parameter(metavar="FILE.parquet|DIR")],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import attrs
 from cyclopts import Group as OptionGroup
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from aiomar import ConfigError, FileFormat, Group, LimitError, Meter, Selection, TimeType
 
@@ -19,7 +19,17 @@ _AGE = re.compile(r"(0|[1-9][0-9]{0,5})([hd])", re.ASCII)
 _HOURS = {"h": 1, "d": 24}
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
+
+def _some_path(_: type, tokens: Sequence[Token]) -> Path:
+    """Read a path; an empty one is a variable that nobody set, and not the working directory."""
+    if not tokens[0].value:
+        raise ValueError("DIR is empty")
+    return Path(tokens[0].value)
+
+
 FILE = Parameter(metavar="FILE")
+PLACE = Parameter(name="DIR", converter=_some_path)
+"""A directory as an argument."""
 FILE_OR_DASH = Parameter(metavar="FILE", allow_leading_hyphen=True)
 DIRECTORY = Parameter(metavar="DIR")
 NUMBER = Parameter(metavar="N")

@@ -17,7 +17,7 @@ from aiomar import ConfigError, DiskError, SubmissionRecord, Submissions
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields
-from aiomar.cli._options import AS_FOUND, FILE, ID, NOWHERE, PLAIN, Connection, Display, Reading
+from aiomar.cli._options import AS_FOUND, FILE, ID, NOWHERE, PLACE, PLAIN, Connection, Display, Reading
 from aiomar.cli._output import Output
 from aiomar.cli._reading import counting_files, find_files, in_thread
 from aiomar.cli._report_words import gaps, problems, remarks, submissions, table, verdict
@@ -40,7 +40,7 @@ _NUMBERS = tuple(field.name for field in attrs.fields(Totals))
 
 
 def report(
-    directory: Annotated[Path, Parameter(name="DIR")],
+    directory: Annotated[Path, PLACE],
     /,
     *,
     html: Annotated[Path | None, FILE] = None,
@@ -75,8 +75,6 @@ def report(
         if html is not None:
             check_page(html)
         data, layout = find_files(out, directory, reading)
-        if html is not None:
-            check_page(html, data.files)
         environment = environment_if_any(connection, environ=os.environ)
         ledgers = Submissions(state_dir_of(connection, environ=os.environ))
         origin = None if environment is None else environment.upload_origin

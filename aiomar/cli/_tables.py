@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
@@ -44,16 +45,16 @@ def drawn(columns: Iterable[Column], rows: Iterable[Sequence[str]], *, width: in
         width: characters a line; `None` for `line_width`.
     """
     # Without styles: lines may go through a live display, which counts every character.
-    console = Console(force_terminal=False, highlight=False, markup=False, width=width or line_width())
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=False, highlight=False, markup=False, width=width or line_width())
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         justify: JustifyMethod = "right" if column.right else "left"
         table.add_column(column.title, justify=justify, overflow="fold", no_wrap=not column.folds)
     for row in rows:
         table.add_row(*row)
-    with console.capture() as text:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in text.get().rstrip().splitlines())
+    console.print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
 
 
 def offset(instant: dt.datetime) -> str:

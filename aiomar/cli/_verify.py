@@ -16,7 +16,7 @@ from aiomar import CheckedFile, Environment, RebuiltCatalogue, rebuild_catalogue
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import carry_out
 from aiomar.cli._json import fields
-from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
+from aiomar.cli._options import NOWHERE, PLACE, PLAIN, Connection, Display
 from aiomar.cli._output import Output, count
 from aiomar.cli._reading import in_thread
 from aiomar.cli._settings import environment_of
@@ -24,7 +24,7 @@ from aiomar.cli._tally import Tally
 
 
 def verify(
-    directory: Annotated[Path, Parameter(name="DIR")],
+    directory: Annotated[Path, PLACE],
     /,
     *,
     rebuild: bool = False,

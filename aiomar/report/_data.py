@@ -87,6 +87,8 @@ def find_data(
         DiskError: the catalogue cannot be read.
     """
     check_kinds(file_format or FileFormat.MDEF, clock or TimeType.PST)
+    if not os.fspath(directory):
+        raise UsageError(f"'' is no path: {_TO_DO}")
     place = Path(os.fspath(directory))
     names, alone = _names(place)
     home = place.parent if alone else place

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from aiomar.errors import DestinationError
+from aiomar.protocol import FileFormat
+from aiomar.transfer import FOLDER
 
 BEGINNING: Final = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n<meta name="generator" content="aiomar '
 )
 """How every page begins; the version follows."""
+_DATA = tuple(kind.suffix for kind in FileFormat)
 
 
-def check_page(target: Path, files: Iterable[Path] = ()) -> None:
+def check_page(target: Path) -> None:
     """See whether a page can be written somewhere, before there is one.  Blocks.
 
     Args:
         target: where.
-        files: where it may not be written, whether there is anything or not.
 
     Raises:
-        DestinationError: there is something that is no page of ours, or may not be looked at; it is the place of a data
-            file; or there is no such directory.
+        DestinationError: there is something that is no page of ours, or may not be looked at; it has the name of a data
+            file, or is among the records of a range; or there is no such directory.
     """
     try:
         if not target.absolute().parent.is_dir():
             raise DestinationError(f"the directory of {target} does not exist: make it first")
         home = target.absolute().parent.resolve()
-        if any(file.name == target.name and file.absolute().parent.resolve() == home for file in files):
-            raise DestinationError(f"{target} is the place of a data file: name another target")
+        if home.name == FOLDER or target.name.lower().endswith(_DATA):
+            raise DestinationError(f"{target} has the name or the place of something else: name it like report.html")
         if not stat.S_ISREG(target.lstat().st_mode):
             raise DestinationError(f"{target} exists and is no file: name another target")
         with target.open("rb") as file:

@@ -3,6 +3,7 @@
 from aiomar.transfer._body import Body, BodyRules
 from aiomar.transfer._budget import RetryBudget
 from aiomar.transfer._catalogue import Catalogue
+from aiomar.transfer._catalogue_file import FOLDER
 from aiomar.transfer._catalogue_files import CatalogueFiles
 from aiomar.transfer._catalogue_rows import FailedRow, Terms
 from aiomar.transfer._engine import Batch, Run
@@ -49,6 +50,7 @@ from aiomar.transfer._sink import Disk, PartFile
 from aiomar.transfer._verify import CheckedFile, RebuiltCatalogue, rebuild_catalogue, verify_directory
 
 __all__ = [
+    "FOLDER",
     "Batch",
     "Body",
     "BodyRules",

@@ -353,6 +353,14 @@ def test_help(aiomar: Run, command: tuple[str, ...]) -> None:
     assert result.out.startswith(f"Usage: {' '.join(('aiomar', *command))}")
 
 
+@pytest.mark.parametrize("command", [("report",), ("verify",), ("export", "--to", "x.parquet")])
+def test_an_empty_directory_name(aiomar: Run, command: tuple[str, ...]) -> None:
+    """It is a variable that nobody set, and not the working directory."""
+    result = aiomar(command[0], "", *command[1:])
+    assert (result.code, result.out) == (2, "")
+    assert "DIR is empty" in result.err
+
+
 def test_version(aiomar: Run) -> None:
     """The version is one line on stdout."""
     result = aiomar("--version")

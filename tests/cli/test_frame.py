@@ -139,7 +139,14 @@ def test_results_that_cannot_be_written(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["report", "--help"], ["inspect", "a.csv", "--json", "--quiet"]]
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["report", "--help"],
+        ["inspect", "a.csv", "--json", "--quiet"],
+        ["inspect", "a.csv", "--quiet"],
+    ],
 )
 def test_a_full_disk_behind_stdout(words: list[str]) -> None:
     """Nothing is left for Python to complain about when it ends: one line, exit code 1."""

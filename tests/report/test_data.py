@@ -212,3 +212,9 @@ def test_many_requests(tmp_path: Path) -> None:
     assert [request.selection for request in data.requests] == [Meter(f"{number}") for number in range(1_234)]
     assert data.files == (path,)
     assert {request.start for request in data.requests} == {dt.date(2026, 3, 1)}
+
+
+def test_an_empty_path_is_not_the_working_directory() -> None:
+    """It is a variable that nobody set."""
+    with pytest.raises(UsageError, match="'' is no path"):
+        find_data("", clock=TimeType.PST)

@@ -494,6 +494,17 @@ def test_nothing_but_a_page_of_ours_is_replaced(target: Path, content: bytes) ->
     assert target.read_bytes() == content
 
 
+@pytest.mark.parametrize("name", ["x.dat", "X.CSV", ".aiomar/lock"])
+def test_a_page_has_neither_the_name_nor_the_place_of_something_else(tmp_path: Path, name: str) -> None:
+    """Not of a data file, and not among the records of a range, where an empty file is a lock."""
+    (tmp_path / ".aiomar").mkdir()
+    (tmp_path / ".aiomar" / "lock").touch()
+    with pytest.raises(DestinationError, match="something else"):
+        write_html(tmp_path / name, made_up(1, days=2), made_at=MADE)
+    assert (tmp_path / ".aiomar" / "lock").stat().st_size == 0
+    assert [path.name for path in tmp_path.iterdir()] == [".aiomar"]
+
+
 def test_a_page_is_replaced(target: Path) -> None:
     """It says in its first bytes who wrote it; an empty file, as others make to have a name, is no loss either."""
     target.touch()
@@ -505,15 +516,13 @@ def test_a_page_is_replaced(target: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX ones here")
 def test_where_no_page_can_be(tmp_path: Path) -> None:
-    """A directory, a link, a pipe, the place of a data file, a directory that is not there: each is refused."""
+    """A directory, a link, a pipe, a directory that is not there: each is refused."""
     (tmp_path / "link").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
     for name in (".", "link", "pipe", "nowhere/page.html", "nu\0l"):
         with pytest.raises(DestinationError):
             check_page(tmp_path / name)
-    with pytest.raises(DestinationError, match="the place of a data file"):
-        check_page(tmp_path / "a.dat", [tmp_path / "b.dat", tmp_path / "a.dat"])
-    check_page(tmp_path / "page.html", [tmp_path / "a.dat"])
+    check_page(tmp_path / "page.html")
 
 
 def test_nothing_is_replaced_unasked(target: Path) -> None:
