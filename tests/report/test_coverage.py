@@ -602,7 +602,7 @@ def copies(draw: st.DrawFn, clock: TimeType, first: dt.date, days: int, per_hour
     return Copy(begin, per_hour, values, words(8), words(64))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_coverage_is_what_counting_one_by_one_gives(data: st.DataObject) -> None:
     """Random runs over days of change, on both clocks, at one or several lengths of interval."""
