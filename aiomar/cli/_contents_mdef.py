@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,8 @@ import attrs
 from aiomar import FormatError, TimeType
 from aiomar.cli._tap import tapped
 from aiomar.formats import Finding, MdefChannel, MdefMeter, check_mdef, read_mdef, read_mdef_trailer
-from aiomar.formats._layout import ESTIMATED, MISSING, RECORD, UNITS, filled
+from aiomar.formats._layout import RECORD, UNITS
+from aiomar.formats._marks import marks
 
 MOST_CHANNELS = 10_000
 """Channels that are kept with everything; further ones are only counted, so that memory has a bound."""
@@ -155,7 +155,7 @@ class _Found:
 
 
 def _channel(channel: MdefChannel) -> ChannelFacts:
-    fill = filled(channel.slots, channel.width).count(1)
+    estimated, missing, filled = (found.count(1) for found in marks(channel))
     return ChannelFacts(
         number=channel.number,
         unit_code=channel.unit_code,
@@ -167,14 +167,7 @@ def _channel(channel: MdefChannel) -> ChannelFacts:
         intervals=channel.count,
         channel_status=channel.has_channel_status,
         interval_status=channel.has_interval_status,
-        estimated=_flagged(channel.channel_statuses(), ESTIMATED, fill),
-        missing=_flagged(channel.interval_statuses(), MISSING, fill),
-        filled=fill,
+        estimated=estimated if channel.has_channel_status else None,
+        missing=missing if channel.has_interval_status else None,
+        filled=filled,
     )
-
-
-def _flagged(words: array[int] | None, bit: int, fill: int) -> int | None:
-    """Count the words that have a bit set; those of fill have both that are asked for, and mean nothing."""
-    if words is None:
-        return None
-    return sum(number for word, number in Counter(words).items() if word & bit) - fill

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from aiomar.cli._output import Output
 from aiomar.cli._progress import displayed
 from aiomar.cli._tally import Tally
 from aiomar.formats import CsvLayout
+from aiomar.formats._source import size_of
 from aiomar.report import DataDirectory, find_data
 
 _T = TypeVar("_T")
@@ -54,7 +54,7 @@ def counting_files(tally: Tally, files: Iterable[Path], progress: Callable[[int]
         files: in the order in which they are read.
         progress: counts the bytes.
     """
-    ends = deque(accumulate(map(_size_of, files)))
+    ends = deque(accumulate(map(size_of, files)))
 
     def counted(size: int) -> None:
         progress(size)
@@ -63,13 +63,6 @@ def counting_files(tally: Tally, files: Iterable[Path], progress: Callable[[int]
             tally.fetched += 1
 
     return counted
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 - its error is for the reader to tell
-    except (OSError, ValueError):
-        return 0
 
 
 async def in_thread(out: Output, tally: Tally | None, read: Callable[[Callable[[int], None]], _T]) -> _T:

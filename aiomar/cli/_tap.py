@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import io
 from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISREG
 
 from aiomar import SourceError
+from aiomar.formats._source import not_opened, path_shown
 
 Tap = Callable[[bytes], object]
 """Takes every piece; what it raises ends the reading."""
@@ -49,5 +49,4 @@ def tapped(path: Path, tap: Tap) -> Tapped:
             raise SourceError(f"{path} is not a file: give a data file")
         return Tapped(path.open("rb", buffering=0), tap)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)
-        raise SourceError(f"{path} cannot be opened ({reason}): check the path and its rights") from error
+        raise SourceError(not_opened(path_shown(path), error)) from error

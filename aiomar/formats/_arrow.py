@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
@@ -10,8 +9,8 @@ import pyarrow as pa
 from aiomar.formats._arrow_columns import Dictionaries, Words, schema
 from aiomar.formats._arrow_rows import Rows
 from aiomar.formats._arrow_slots import Slots
-from aiomar.formats._csv_layout import CsvLayout
 from aiomar.formats._data_files import DataFile
+from aiomar.formats._source import size_of
 from aiomar.protocol import TimeType
 
 ENOUGH = 1 << 16
@@ -24,16 +23,15 @@ class Batches:
     Args:
         files: what is read, in this order.
         clock: the clock that they were written by.
-        layout: of those that are CSV.
     """
 
-    def __init__(self, files: Sequence[DataFile], clock: TimeType, layout: CsvLayout | None) -> None:
+    def __init__(self, files: Sequence[DataFile], clock: TimeType) -> None:
         self.schema = schema(clock)
         self.words = Dictionaries(Words(), Words(), Words(file.shown for file in files))
         """The dictionaries, which grow while batches are read."""
         self._files = files
         self._slots = Slots(self.words, self.schema, clock)
-        self._rows = Rows(self.words, self.schema, clock, layout)
+        self._rows = Rows(self.words, self.schema, clock)
 
     def read(self, progress: Callable[[int], object] = lambda _: None) -> Iterator[pa.RecordBatch]:
         """Read the files.
@@ -46,36 +44,30 @@ class Batches:
             DiskError: the operating system refuses to read.
         """
         for file in self._files:
-            mine, other = (self._rows, self._slots) if file.is_csv else (self._slots, self._rows)
+            mine, other = (self._slots, self._rows) if file.layout is None else (self._rows, self._slots)
             if other.rows:
                 yield other.take()
+            sizes = self._slots.read(file) if file.layout is None else self._rows.read(file, file.layout)
             told = 0
-            for size in mine.read(file):
+            for size in sizes:
                 told += size
                 progress(size)
                 if mine.rows >= ENOUGH:
                     yield mine.take()
-            progress(max(_size(file) - told, 0))
+            progress(max(size_of(file.path) - told, 0))
         for each in (self._slots, self._rows):
             if each.rows:
                 yield each.take()
 
 
-def table(files: Sequence[DataFile], clock: TimeType, layout: CsvLayout | None) -> pa.Table:
+def table(files: Sequence[DataFile], clock: TimeType) -> pa.Table:
     """Read files into one table, whose chunks have the same dictionaries."""
-    batches = Batches(files, clock, layout)
+    batches = Batches(files, clock)
     found = list(batches.read())
     return pa.Table.from_batches(map(batches.words.renewed, found), batches.schema)
 
 
-def reader(files: Sequence[DataFile], clock: TimeType, layout: CsvLayout | None) -> pa.RecordBatchReader:
+def reader(files: Sequence[DataFile], clock: TimeType) -> pa.RecordBatchReader:
     """Give a reader of files."""
-    batches = Batches(files, clock, layout)
+    batches = Batches(files, clock)
     return pa.RecordBatchReader.from_batches(batches.schema, batches.read())
-
-
-def _size(file: DataFile) -> int:
-    try:
-        return os.stat(file.path).st_size  # noqa: PTH116 - the path is text or a path
-    except OSError:  # it was there a moment ago, and is read
-        return 0

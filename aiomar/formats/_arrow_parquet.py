@@ -23,7 +23,6 @@ from aiomar._beside import beside, create, failing
 from aiomar.formats._arrow import Batches
 from aiomar.formats._arrow_columns import EPOCH, MICROSECOND, compacted, microseconds
 from aiomar.formats._clocks import zone
-from aiomar.formats._csv_layout import CsvLayout
 from aiomar.formats._data_files import DataFile
 from aiomar.protocol import TimeType
 
@@ -63,9 +62,9 @@ class ParquetOutput:
         self._shelves: dict[str, _Shelf] = {}
         self._closed: dict[str, int] = {}
 
-    def write(self, files: Sequence[DataFile], layout: CsvLayout | None, progress: Callable[[int], object]) -> None:
+    def write(self, files: Sequence[DataFile], progress: Callable[[int], object]) -> None:
         """Read files and write their intervals; see `write_parquet`."""
-        batches = Batches(files, self._clock, layout)
+        batches = Batches(files, self._clock)
         single = self._target.name.lower().endswith(".parquet")
         with beside(self._target, directory=not single, overwrite=self._overwrite, ours=_OURS.fullmatch) as part:
             try:

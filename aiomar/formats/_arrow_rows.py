@@ -22,14 +22,12 @@ class Rows:
         words: of the reader.
         schema: of its batches.
         clock: the clock that files were written by.
-        layout: what their columns mean.
     """
 
-    def __init__(self, words: Dictionaries, schema: pa.Schema, clock: TimeType, layout: CsvLayout | None) -> None:
+    def __init__(self, words: Dictionaries, schema: pa.Schema, clock: TimeType) -> None:
         self._words = words
         self._schema = schema
         self._clock = clock
-        self._layout = layout
         self._columns: dict[str, list[object]] = {name: [] for name in schema.names}
 
     @property
@@ -37,8 +35,8 @@ class Rows:
         """How many intervals are collected."""
         return len(self._columns["value"])
 
-    def read(self, file: DataFile) -> Iterator[int]:
-        """Collect a file.
+    def read(self, file: DataFile, layout: CsvLayout) -> Iterator[int]:
+        """Collect a file, whose columns a layout explains.
 
         Yields:
             Zero, every few thousand rows: how many bytes they took nobody counts.
@@ -47,11 +45,9 @@ class Rows:
             FormatError: as `read_csv_intervals`.
             DiskError: likewise.
         """
-        if self._layout is None:
-            return
         code, words = self._words.file.code(file.shown), self._words
         into = self._ends()
-        for number, row in enumerate(read_csv_intervals(file.path, self._layout, clock=self._clock), start=1):
+        for number, row in enumerate(read_csv_intervals(file.path, layout, clock=self._clock), start=1):
             cells = (
                 words.recorder_id.code(row.recorder_id),
                 row.channel,

@@ -24,9 +24,8 @@ from aiomar.formats._layout import (
     TRAILER_CREATED,
     ChannelPlaces,
     MeterPlaces,
-    both,
-    filled,
 )
+from aiomar.formats._marks import both, filled
 from aiomar.formats._source import Source, opened
 from aiomar.formats._walk import ChannelPart, MeterPart, Part, TrailerPart, Walk
 from aiomar.protocol import TimeType

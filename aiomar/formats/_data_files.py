@@ -12,9 +12,9 @@ from aiomar._types import PathLike
 from aiomar.errors import FormatError, UsageError
 from aiomar.formats._csv_layout import CsvLayout
 from aiomar.formats._source import not_opened, path_shown
+from aiomar.protocol import FileFormat
 
-_CSV = ".csv"
-_ENDINGS = (".dat", _CSV)
+_ENDINGS = tuple(sorted(kind.suffix for kind in FileFormat))
 
 
 @attrs.frozen
@@ -25,10 +25,9 @@ class DataFile:
     shown: str
     """What the column ``file`` says: its path from the directory that all files have in common."""
 
-    @property
-    def is_csv(self) -> bool:
-        """Whether its name says so; everything else is read as MDEF, whose gates tell what is none."""
-        return str(os.fspath(self.path)).lower().endswith(_CSV)
+    layout: CsvLayout | None
+    """What its columns mean, if its name says that it is CSV; everything else is read as MDEF, whose gates tell what is
+    none."""
 
 
 def data_files(source: PathLike | Iterable[PathLike], layout: CsvLayout | None) -> list[DataFile]:
@@ -48,13 +47,17 @@ def data_files(source: PathLike | Iterable[PathLike], layout: CsvLayout | None) 
         paths = [Path(source, name) for name in _names(source)]
     else:
         paths = [source]
-    files = [DataFile(path, shown) for path, shown in zip(paths, _from_common(paths), strict=True)]
-    if layout is None and (rows := next((file for file in files if file.is_csv), None)):
-        shown = path_shown(_text(rows.path))
+    if layout is None and (rows := next(filter(_is_csv, paths), None)):
+        shown = path_shown(_text(rows))
         raise FormatError(
             f"{shown} is CSV, whose columns only a layout explains: give layout=CsvLayout(...)", where=shown
         )
-    return files
+    names = _from_common(paths)
+    return [DataFile(path, name, layout if _is_csv(path) else None) for path, name in zip(paths, names, strict=True)]
+
+
+def _is_csv(path: PathLike) -> bool:
+    return str(os.fspath(path)).lower().endswith(FileFormat.CSV.suffix)
 
 
 def _paths(source: object) -> list[PathLike]:

@@ -68,7 +68,7 @@ def intervals(source: PathLike | Iterable[PathLike], *, clock: TimeType, layout:
     checked_clock(clock)
     with _extra():
         from aiomar.formats._arrow import table  # noqa: PLC0415 - an extra
-    return table(data_files(source, layout), clock, layout)
+    return table(data_files(source, layout), clock)
 
 
 def interval_batches(
@@ -96,7 +96,7 @@ def interval_batches(
     checked_clock(clock)
     with _extra():
         from aiomar.formats._arrow import reader  # noqa: PLC0415 - an extra
-    return reader(data_files(source, layout), clock, layout)
+    return reader(data_files(source, layout), clock)
 
 
 def write_parquet(
@@ -136,7 +136,7 @@ def write_parquet(
         from aiomar.formats._arrow_parquet import ParquetOutput  # noqa: PLC0415 - an extra
     files = data_files(source, layout)
     output = ParquetOutput(Path(target), clock, overwrite=overwrite)
-    output.write(files, layout, progress or (lambda _: None))
+    output.write(files, progress or (lambda _: None))
     return ParquetSummary(
         target=Path(target), rows=output.rows, sources=len(files), files=output.files, size=output.size
     )

@@ -5,7 +5,6 @@ Every place is counted from the beginning of a record.
 
 from __future__ import annotations
 
-import functools
 import struct
 from typing import Final
 
@@ -27,16 +26,10 @@ SLOTS: Final = 192
 FILL_WORD: Final = 0x7FFF
 FILL: Final = FILL_WORD.to_bytes(2, "little")
 """What unused slots are filled with, word by word."""
-_FILLED: Final = tuple(bytes(byte == fill for byte in range(256)) for fill in FILL)
-"""Which byte is that of fill, at even and at odd places."""
 VALUE: Final = 4
 STATUS: Final = 2
 """Bytes of a value and of a status in a slot."""
 
-ESTIMATED: Final = 1 << 3
-"""Bit 4 of a channel status."""
-MISSING: Final = 1 << 6
-"""Bit 7 of an interval status.  What either means is inferred, and whether CAISO uses them is unknown."""
 UNITS: Final = {"01": "kWh", "03": "kvarh"}
 """Unit codes whose meaning is known."""
 
@@ -79,20 +72,3 @@ class ChannelPlaces:
     FLOW: Final = slice(210, 211)
     KVA_SET: Final = slice(211, 213)
     ORIGIN: Final = slice(213, 214)
-
-
-def filled(slots: bytes, width: int) -> bytes:
-    """Mark the intervals that are nothing but fill, statuses and all: a byte for each, 1 where it is so.
-
-    Args:
-        slots: of a channel, one after the other.
-        width: bytes of one slot.
-    """
-    if FILL * (width // len(FILL)) not in slots:  # hardly ever it is
-        return bytes(len(slots) // width)
-    return functools.reduce(both, (slots[at::width].translate(_FILLED[at % 2]) for at in range(width)))
-
-
-def both(one: bytes, other: bytes) -> bytes:
-    """Join two rows of zeros and ones by ``and``, all at once."""
-    return (int.from_bytes(one, "little") & int.from_bytes(other, "little")).to_bytes(len(one), "little")

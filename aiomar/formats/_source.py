@@ -154,6 +154,14 @@ def not_opened(shown: str, error: OSError | ValueError) -> str:
     return f"{shown} cannot be opened{why} ({reason_of(error)}): {to_do}"
 
 
+def size_of(path: PathLike) -> int:
+    """Give the bytes of a file, for progress; 0 where there is none, which is for its reader to tell."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - the path is text or a path
+    except (OSError, ValueError):
+        return 0
+
+
 def name_of(file: BinaryIO) -> str:
     """Name an open file in messages."""
     name: object = getattr(file, "name", None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 import operator
-import os
 import struct
 from array import array
 from collections.abc import Callable, Iterator
@@ -16,7 +15,9 @@ import attrs
 
 from aiomar.errors import DiskError, FormatError, UsageError
 from aiomar.formats import CsvInterval, CsvLayout, MdefChannel, read_csv_intervals, read_mdef
-from aiomar.formats._layout import ESTIMATED, MISSING, RECORD, SLOTS, STATUS, filled
+from aiomar.formats._layout import RECORD, SLOTS, STATUS
+from aiomar.formats._marks import ESTIMATED, MISSING, OUTAGE, marked, marks
+from aiomar.formats._source import size_of
 from aiomar.protocol import FileFormat, TimeType
 from aiomar.report._data import DataDirectory
 from aiomar.report._days import HOUR, minute_of
@@ -27,14 +28,6 @@ _NO_VALUE = b"\xff" * 8
 _MOST_ROWS = 4_096
 _OFTEN = 1_024
 Progress = Callable[[int], object]
-
-
-def _table(bit: int) -> bytes:
-    return bytes(bool(byte & bit) for byte in range(256))
-
-
-_OUTAGE = 1 << 0  # bit 1 of an interval status, as other users of the format read it
-_IS_ESTIMATED, _IS_MISSING, _IS_OUTAGE = _table(ESTIMATED), _table(MISSING), _table(_OUTAGE)
 
 
 class Key(NamedTuple):
@@ -72,9 +65,10 @@ class Piece:
         return self.begin + self.count * self.step
 
     def outages(self) -> bytes:
-        """Give a byte for each interval, 1 where its status says that the power was out."""
+        """Give a byte for each interval, 1 where its status says that the power was out; nothing where none is."""
         content = self.content()
-        return content[len(content) // self.count - STATUS :: len(content) // self.count].translate(_IS_OUTAGE)
+        width = len(content) // self.count
+        return marked(content[width - STATUS :: width], OUTAGE)
 
 
 @attrs.frozen
@@ -124,9 +118,9 @@ class PieceReader:
             else:
                 yield from self._read_csv(path, self._layout, tell)
         except (FormatError, DiskError):
-            tell(max(_size_of(path) - told, 0))
+            tell(max(size_of(path) - told, 0))
             raise
-        tell(max(_size_of(path) - told, 0))
+        tell(max(size_of(path) - told, 0))
 
     def go_on(self) -> None:
         """Ask whether to go on where nothing is read: progress may raise, and ends it."""
@@ -160,15 +154,8 @@ def _nobody(_size: int) -> None:
     """Take progress that nobody asked for."""
 
 
-def _size_of(path: Path) -> int:
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 - its error is for the reader to tell
-    except (OSError, ValueError):
-        return 0
-
-
 def _mdef_piece(recorder_id: str, channel: MdefChannel, clock: TimeType, path: Path) -> Piece:
-    estimated, flagged = _marks(channel)
+    estimated, missing, fill = marks(channel)
     return Piece(
         key=Key(recorder_id, channel.number),
         unit_code=channel.unit_code,
@@ -177,34 +164,11 @@ def _mdef_piece(recorder_id: str, channel: MdefChannel, clock: TimeType, path: P
         step=HOUR // channel.per_hour,
         count=channel.count,
         estimated=estimated,
-        flagged=flagged,
+        flagged=bytes(map(operator.or_, missing or bytes(channel.count), fill)) if fill else missing,
         content=lambda: _slots(channel),
         values=channel.values,
         where=f"{path}, {recorder_id} channel {channel.number}",
     )
-
-
-def _marks(channel: MdefChannel) -> tuple[bytes, bytes]:
-    """Mark the estimated intervals and those that the file has no value for: by whole lanes of bytes, no loop."""
-    width, slots = channel.width, channel.slots
-    estimated = flagged = b""
-    if channel.has_channel_status:
-        estimated = _marked(slots[4::width], _IS_ESTIMATED)
-    if channel.has_interval_status:
-        flagged = _marked(slots[width - 2 :: width], _IS_MISSING)
-    nothing = filled(slots, width)
-    if 1 in nothing:  # hardly ever
-        estimated = _or_nothing(bytes(map(operator.gt, estimated, nothing)))
-        flagged = bytes(map(operator.or_, flagged or bytes(channel.count), nothing))
-    return estimated, flagged
-
-
-def _marked(lane: bytes, table: bytes) -> bytes:
-    return _or_nothing(lane.translate(table)) if lane.count(0) < len(lane) else b""
-
-
-def _or_nothing(marks: bytes | bytearray) -> bytes:
-    return bytes(marks) if 1 in marks else b""
 
 
 def _slots(channel: MdefChannel) -> bytes:
@@ -253,8 +217,8 @@ class _Run:
             begin=minute_of(self._first.start),
             step=self._length // dt.timedelta(minutes=1),
             count=len(self._estimated),
-            estimated=_or_nothing(self._estimated),
-            flagged=_or_nothing(self._flagged),
+            estimated=bytes(self._estimated) if any(self._estimated) else b"",
+            flagged=bytes(self._flagged) if any(self._flagged) else b"",
             content=lambda: slots,
             values=lambda: array("d", (value for value, *_ in _SLOT.iter_unpack(slots))),
             where=f"{path}, line {self._first.line}",

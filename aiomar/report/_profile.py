@@ -135,7 +135,7 @@ class _Channel:
         self.unit_code = self.unit_code or piece.unit_code
         values = self.lengths.setdefault(piece.step, {})
         begins = range(piece.begin, piece.end, piece.step)
-        flags = zip(piece.flagged or bytes(piece.count), piece.outages(), strict=True)
+        flags = zip(piece.flagged or bytes(piece.count), piece.outages() or bytes(piece.count), strict=True)
         for begin, value, (flagged, outage) in zip(begins, piece.values(), flags, strict=True):
             if values.get(begin) is None:
                 values[begin] = value if math.isfinite(value) and not flagged else None

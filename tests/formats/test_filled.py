@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aiomar import FileFormat, TimeType
 from aiomar.cli._contents_mdef import look_into_mdef
 from aiomar.formats import check_mdef
-from aiomar.formats._layout import filled
+from aiomar.formats._marks import filled
 from aiomar.report._pieces import PieceReader
 from tests.support.mdef import Channel, Slot, day, meter, saved, slot
 
