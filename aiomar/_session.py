@@ -98,7 +98,7 @@ class _Page:
     def error(self) -> UnexpectedPageError:
         named = f'"{self.title}"' if self.title else "without a title"
         return UnexpectedPageError(
-            f"the server sent a page {named} where data was due: look at .excerpt, then check the id and the dates",
+            f"the server sent a page {named} where data was due: check the id and the dates",
             title=self.title,
             excerpt=self.excerpt,
         )

@@ -224,10 +224,7 @@ def unwritable(error: OSError) -> str:
 
 def told(error: OmarError) -> str:
     """Give an error's text, with the page's own words where a page came."""
-    if not isinstance(error, UnexpectedPageError):
-        return str(error)
-    what, _, _ = str(error).rpartition(": ")  # what follows is for programmers
-    return f"{what}: check the id and the dates (it begins: {error.excerpt})"
+    return f"{error} (it begins: {error.excerpt})" if isinstance(error, UnexpectedPageError) else str(error)
 
 
 def count(number: int, thing: str) -> str:

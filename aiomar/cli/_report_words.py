@@ -36,7 +36,7 @@ def verdict(coverage: Coverage) -> str:
     wrong = list(other_faults(coverage))
     if not coverage.series:
         wrong.insert(0, "no interval is there")
-    elif coverage.missing:
+    elif coverage.totals.missing:
         wrong.insert(0, missing_words(coverage))
     return f"{'; '.join(wrong) or 'every interval is there'}: {_extent(coverage)}"
 

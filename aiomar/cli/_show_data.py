@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import importlib.util
 from pathlib import Path
 
 from rich.filesize import decimal
 
-from aiomar import FileFormat
+from aiomar import ConfigError, FileFormat
 from aiomar.cli._output import Output
 from aiomar.cli._show_checks import Check
 from aiomar.formats import write_parquet
@@ -38,23 +37,24 @@ async def look_inside(
     """
     data = await asyncio.to_thread(find_data, directory, file_format=FileFormat.MDEF)
     coverage = await asyncio.to_thread(_report, data, results / HTML, records)
-    out.line(
-        f"   {coverage.found:,} of {coverage.expected:,} intervals are there, {coverage.duplicates:,} of them twice"
-    )
+    figures = coverage.totals
+    out.line(f"   {figures.found:,} of {figures.expected:,} intervals are there, {figures.duplicates:,} of them twice")
     out.line(f"   report   {results / HTML}")
     series, due = meters * _CHANNELS, days * 96 - 4
     checks = [
         Check("channels with every interval", sum(not each.totals.missing for each in coverage.series), series),
-        Check("  intervals that are missing", coverage.expected - coverage.found, 0),
+        Check("  intervals that are missing", figures.missing, 0),
         Check("  intervals of the first one", coverage.series[0].totals.found, due),
         Check("  on the day the clocks change", _on(coverage, change_day), 92),
     ]
-    if importlib.util.find_spec("pyarrow") is None:
-        out.line("   Parquet  needs the extra: run pip install 'aiomar[arrow]'")
+    target = results / PARQUET
+    try:
+        parquet = await asyncio.to_thread(write_parquet, data.files, target, clock=data.clock, overwrite=True)
+    except ConfigError as error:  # the extra is not installed
+        out.line(f"   Parquet  {error}")
         return checks
-    parquet = await asyncio.to_thread(write_parquet, data.files, results / PARQUET, clock=data.clock, overwrite=True)
     out.line(f"   Parquet  {parquet.target} ({decimal(parquet.size)})")
-    return [*checks, Check("  rows of Parquet, each copy one", parquet.rows, series * due + coverage.duplicates)]
+    return [*checks, Check("  rows of Parquet, each copy one", parquet.rows, series * due + figures.duplicates)]
 
 
 def _report(data: DataDirectory, target: Path, records: Path) -> Coverage:

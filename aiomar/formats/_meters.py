@@ -24,13 +24,14 @@ _Number = TypeVar("_Number", int, float)
 class MdefChannel:
     """One channel of a meter: what is measured, and its intervals.
 
-    Texts are without the blanks around them, codes as they stand.  What the codes mean is the sheet's to say, or
-    nobody's; see the documentation.  Two channels are equal when everything but `record` is.
+    Texts are without the blanks around them, codes as they stand: what is known of their meaning stands beside
+    them.  Two channels are equal when everything but `record` is.
     """
 
     number: int
     """The logical channel number."""
     physical_number: str
+    """The number of the channel at the recorder, as text."""
     unit_code: str
     """Two characters.  ``01`` is kWh and ``03`` kvarh; others mean what the sender says."""
     label: str
@@ -44,16 +45,25 @@ class MdefChannel:
     per_hour: int
     """Intervals in an hour."""
     has_channel_status: bool
+    """Whether every interval has a status word of the channel."""
     has_interval_status: bool
+    """Whether every interval has a status word of its own."""
     start_reading: str = attrs.field(repr=False)
+    """Of the meter's register at the start, as text."""
     stop_reading: str = attrs.field(repr=False)
+    """Of the meter's register at the stop, as text.  The values need not add up to the difference."""
     multiplier: str
+    """Of the meter, as text; it may be nought."""
     service_type: str
+    """``W`` or ``D`` in known files, meaning unknown."""
     validation: str
+    """``AC`` or ``RE`` in known files, accepted or rejected as far as anybody guesses."""
     flow: str
     """``D`` or ``R``, delivered or received as far as anybody knows."""
     kva_set: int
+    """0 in known files, meaning unknown."""
     origin: str
+    """``R`` in known files, meaning unknown."""
     record: bytes = attrs.field(repr=False, eq=False)
     """The header as it stood, all 216 bytes, for what has no name here."""
     slots: bytes = attrs.field(repr=lambda slots: f"<{len(slots)} bytes>")
@@ -217,18 +227,23 @@ class MdefMeter:
     recorder_id: str
     """The key of the meter header, without the blanks around it."""
     name: str
+    """Of the customer."""
     address: tuple[str, str]
+    """Of the customer, two lines."""
     account: str
+    """The customer's account number, as text."""
     declared_channels: str
     """How many channels the header says that there are.  A few real files are wrong about it."""
     start_stamp: str
     """``YYYYMMDDHHMM``, as it stands; what counts are the stamps of the channels."""
     stop_stamp: str
+    """Likewise."""
     dst_flag: str
     """``N`` in every known file; what another value means is unknown."""
     record: bytes = attrs.field(repr=False, eq=False)
     """The header as it stood, all 216 bytes, for what has no name here."""
     channels: tuple[MdefChannel, ...]
+    """In the order of the file."""
 
     @classmethod
     def from_channels(

@@ -248,48 +248,13 @@ class Coverage:
         return sum(series.group for series in self.series)
 
     @property
-    def expected(self) -> int:
-        """Intervals that were asked for."""
-        return self.totals.expected
-
-    @property
-    def found(self) -> int:
-        """Intervals that are there; one that is there twice counts once."""
-        return self.totals.found
-
-    @property
-    def missing(self) -> int:
-        """Intervals that were asked for and are not there."""
-        return self.totals.missing
-
-    @property
-    def duplicates(self) -> int:
-        """Intervals that are there more than once."""
-        return self.totals.duplicates
-
-    @property
-    def conflicts(self) -> int:
-        """Intervals whose copies differ."""
-        return self.totals.conflicts
-
-    @property
-    def estimated(self) -> int:
-        """Intervals that the files mark as estimated."""
-        return self.totals.estimated
-
-    @property
-    def flagged(self) -> int:
-        """Intervals that the files themselves mark as missing."""
-        return self.totals.flagged
-
-    @property
     def complete(self) -> bool:
         """Whether there is something, nothing of it is missing or contradicts itself, and every file could be read.
 
         A download that failed does not count by itself: what it should have brought is missing, or came otherwise.
         """
         unreadable = any(problem.path is not None for problem in self.problems)
-        return bool(self.series) and not (unreadable or self.missing or self.conflicts)
+        return bool(self.series) and not (unreadable or self.totals.missing or self.totals.conflicts)
 
     @cached_property
     def channel_count(self) -> int:

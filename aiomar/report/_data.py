@@ -180,7 +180,7 @@ def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish)
             selection=found.selection,
             start=found.start,
             end=found.end,
-            error=found.error and _for_people(found.error),
+            error=found.error,
         )
         for found in catalogue.requests(file_format, clock)
         if not wish.alone or found.name in names
@@ -194,10 +194,6 @@ def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish)
         left_out=sum(others.values()) + strangers,
         left_out_words=", ".join(words) or None,
     )
-
-
-def _for_people(error: str) -> str:
-    return _ATTRIBUTE.sub("", error).removesuffix(": ")
 
 
 def _other_kind(kind: tuple[FileFormat, TimeType], files: int, chosen: FileFormat) -> str:

@@ -65,8 +65,7 @@ def write_html(
     """
     if made_at.tzinfo is None:
         raise UsageError("made_at has no time zone: give an aware time, such as datetime.now(UTC)")
-    if overwrite:
-        check_page(Path(target))
+    check_page(Path(target))
     with new_file(Path(target), overwrite=overwrite) as write:
         for part in _gathered(_page(coverage, submissions, profile, made_at)):
             write(part)
@@ -135,14 +134,14 @@ def _headline(coverage: Coverage) -> str:
         return "Nothing to show: no file with intervals was read"
     where = counted(coverage.meter_count, "meter")
     if coverage.complete:
-        return f"Complete: all {number(coverage.expected)} intervals of {where} are there"
+        return f"Complete: all {number(coverage.totals.expected)} intervals of {where} are there"
     faults = list(other_faults(coverage))
-    if coverage.missing:
+    if coverage.totals.missing:
         missed = sum(
             any(series.totals.missing and not series.group for series in channels) for _, channels in coverage.meters()
         )
         at = f", at {number(missed)} of {where}" if missed else ""
-        lost = share(coverage.missing, coverage.expected)
+        lost = share(coverage.totals.missing, coverage.totals.expected)
         faults.insert(0, f"Not complete: {missing_words(coverage)} ({lost}){at}")
     return "; ".join(faults)
 
@@ -152,11 +151,12 @@ def _remarks(coverage: Coverage) -> Iterator[str]:
         failed = counted(len(coverage.problems), "file or request", "files or requests")
         yield f'{failed} failed: see <a href="#problems">Problems</a>.'
 
+    figures = coverage.totals
     odd = {
-        "came more than once": coverage.duplicates,
-        "have copies that differ": coverage.conflicts,
-        "are marked as estimated": coverage.estimated,
-        "are marked as missing by the files themselves": coverage.flagged,
+        "came more than once": figures.duplicates,
+        "have copies that differ": figures.conflicts,
+        "are marked as estimated": figures.estimated,
+        "are marked as missing by the files themselves": figures.flagged,
     }
     parts = [f"{number(count)} {words}" for words, count in odd.items() if count]
     if parts:
@@ -171,13 +171,14 @@ def _remarks(coverage: Coverage) -> Iterator[str]:
 
 
 def _facts(coverage: Coverage, made_at: dt.datetime) -> Iterator[str]:
+    figures = coverage.totals
     span = days(coverage.first_day, coverage.last_day) if coverage.first_day and coverage.last_day else "none"
     facts = {
         "Days": span,
         "There are": extent_words(coverage),
-        "Intervals expected": number(coverage.expected),
-        "Intervals found": number(coverage.found),
-        "Intervals missing": f"{number(coverage.missing)} ({share(coverage.missing, coverage.expected)})",
+        "Intervals expected": number(figures.expected),
+        "Intervals found": number(figures.found),
+        "Intervals missing": f"{number(figures.missing)} ({share(figures.missing, figures.expected)})",
         "Files read": f"{number(coverage.files)} {coverage.file_format.value}",
         "Clock": clock_words(coverage.clock),
         "Made": on_clock(made_at, coverage.clock),

@@ -15,8 +15,8 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 def missing_words(coverage: Coverage) -> str:
     """Say how many intervals are missing; of a meter without a channel that is known it is one channel's, at least."""
     least = "at least " if coverage.unread_meters or coverage.unread_groups else ""
-    verb = "is" if coverage.missing == 1 else "are"
-    return f"{least}{coverage.missing:,} of {counted(coverage.expected, 'interval')} {verb} missing"
+    verb = "is" if coverage.totals.missing == 1 else "are"
+    return f"{least}{coverage.totals.missing:,} of {counted(coverage.totals.expected, 'interval')} {verb} missing"
 
 
 def other_faults(coverage: Coverage) -> Iterator[str]:
@@ -28,9 +28,9 @@ def other_faults(coverage: Coverage) -> Iterator[str]:
         unread.append(f"of {counted(coverage.unread_groups, 'group')}")
     if unread:
         yield f"nothing {' and '.join(unread)} could be read"
-    if coverage.conflicts:
-        verb = "differs between its copies" if coverage.conflicts == 1 else "differ between their copies"
-        yield f"{counted(coverage.conflicts, 'interval')} {verb}"
+    if coverage.totals.conflicts:
+        verb = "differs between its copies" if coverage.totals.conflicts == 1 else "differ between their copies"
+        yield f"{counted(coverage.totals.conflicts, 'interval')} {verb}"
     gone = sum(problem.gone for problem in coverage.problems)
     unreadable = sum(problem.path is not None for problem in coverage.problems) - gone
     files = counted(coverage.files + unreadable + gone, "file")

@@ -122,7 +122,7 @@ class Body:
         if verdict:
             words = page_words(self._waiting[0][:PAGE_LIMIT])
             raise UnexpectedPageError(
-                "the server sent a page after a very long run of blanks where data was due: look at .excerpt",
+                "the server sent a page after a very long run of blanks where data was due: check the id and the dates",
                 title=words.title,
                 excerpt=words.excerpt,
             )

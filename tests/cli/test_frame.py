@@ -158,9 +158,11 @@ def test_a_full_disk_behind_stdout(words: list[str]) -> None:
 
 
 def test_a_page_in_words_for_people() -> None:
-    """Nobody is told to look at an attribute."""
-    error = UnexpectedPageError("a page came: look at .excerpt, then check the id", title="", excerpt="Busy")
-    assert told(error) == "a page came: check the id and the dates (it begins: Busy)"
+    """What it says comes with the error; nobody at a shell is told to look at an attribute."""
+    error = UnexpectedPageError("a page came: check the id", title="", excerpt="Busy")
+    assert told(error) == "a page came: check the id (it begins: Busy)"
+    sources = (Path(__file__).parents[2] / "aiomar").rglob("*.py")
+    assert [path for path in sources if "look at ." in path.read_text(encoding="utf-8")] == []
 
 
 def test_ids_from_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

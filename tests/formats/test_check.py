@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
 import re
 import struct
@@ -20,6 +21,7 @@ from aiomar.formats import Finding, Gate, Severity, check_mdef, read_mdef
 from aiomar.formats._findings import MOST_FINDINGS
 from tests.support.broken_mdef import BROKEN, EDITS, KEY, RECORDS, SMALL, STRANGE, Broken, edited, with_fields
 from tests.support.mdef import RECORD, Channel, Slot, day, meter, meter_header, record, slot, trailer, whole
+from tests.support.sources import Made, Short
 
 PST, DST = TimeType.PST, TimeType.DST
 CLOCKS = st.sampled_from([None, PST, DST])
@@ -281,26 +283,6 @@ def test_warnings_never_hide_an_error(broken: bool) -> None:  # noqa: FBT001 - b
     assert [each.gate for each in findings if each.severity == "error"] == ["trailer_count", "too_many"] * broken
 
 
-class _Endless(io.RawIOBase):
-    """Gives the same records again and again, and counts what was taken."""
-
-    def __init__(self, first: bytes, again: bytes, times: int) -> None:
-        super().__init__()
-        self._held, self._again, self._left = first, again, times
-        self.given = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while len(self._held) < size and self._left:
-            self._held += self._again
-            self._left -= 1
-        piece, self._held = self._held[:size], self._held[size:]
-        self.given += len(piece)
-        return piece
-
-
 LONGEST = [record(code, (4, KEY), (24, bytes(192))) for code in range(1001, 9999)]
 
 
@@ -308,7 +290,7 @@ LONGEST = [record(code, (4, KEY), (24, bytes(192))) for code in range(1001, 9999
 def test_memory_does_not_grow_with_the_file(flags: bytes) -> None:
     """A channel as long as one can be, numbered from 1001 over and over: the first time it is held, and no longer."""
     header = with_fields(2, (99, flags))[: 2 * RECORD]
-    source = _Endless(header, b"".join(LONGEST), 8)
+    source = Made(itertools.chain([header], itertools.repeat(b"".join(LONGEST), 8)))
     tracemalloc.start()
     try:
         findings = check_mdef(cast("BinaryIO", source))
@@ -323,24 +305,13 @@ def test_memory_does_not_grow_with_the_file(flags: bytes) -> None:
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=30))
 def test_how_the_bytes_come_does_not_matter(sizes: list[int]) -> None:
     """A file that gives less than it was asked for is read on, down to a byte at a time."""
-
-    class Short(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            sizes.append(sizes.pop(0))
-            return super().read(min(sizes[-1], size or 0))
-
     content = SMALL + struct.pack("<HH", 0, 1)
-    assert check_mdef(Short(content)) == check_mdef(io.BytesIO(content))
-    assert check_mdef(Short(SMALL)) == check_mdef(SMALL)
+    assert check_mdef(Short(content, sizes)) == check_mdef(io.BytesIO(content))
+    assert check_mdef(Short(SMALL, sizes)) == check_mdef(SMALL)
 
 
 def test_one_byte_at_a_time() -> None:
     """The reader and the checker both get there."""
-
-    class OneByOne(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            return super().read(min(1, size or 0))
-
     content = whole(RECORDS)
-    assert list(read_mdef(OneByOne(content))) == list(read_mdef(content))
-    assert check_mdef(OneByOne(content)) == check_mdef(content) == ()
+    assert list(read_mdef(Short(content))) == list(read_mdef(content))
+    assert check_mdef(Short(content)) == check_mdef(content) == ()

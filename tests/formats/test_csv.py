@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aiomar import FormatError, TimeType, UsageError
 from aiomar.formats import CsvRow, read_csv_lines, read_csv_rows
 from aiomar.testing import _data
+from tests.support.sources import Short
 
 MEGABYTE = 1 << 20
 
@@ -41,14 +42,7 @@ def _rows(content: bytes, encoding: str = "utf-8") -> list[tuple[str, ...]]:
 def test_rows(content: bytes, rows: list[tuple[str, ...]]) -> None:
     """Cells as they stand, without the rows that have no character."""
     assert _rows(content) == rows
-    assert [tuple(row) for row in read_csv_rows(_Slow(content))] == rows
-
-
-class _Slow(io.BytesIO):
-    """Gives one byte at a time."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(min(1, size or 0))
+    assert [tuple(row) for row in read_csv_rows(Short(content))] == rows
 
 
 def test_a_row_knows_its_place() -> None:
@@ -113,11 +107,11 @@ def test_lines_put_together_are_the_file(content: bytes) -> None:
         lines = list(read_csv_lines(content))
     except FormatError:
         with pytest.raises(FormatError):
-            list(read_csv_lines(_Slow(content)))
+            list(read_csv_lines(Short(content)))
         return
     assert b"".join(lines) == content.removeprefix(b"\xef\xbb\xbf")
     assert lines == content.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
-    assert list(read_csv_lines(_Slow(content))) == lines
+    assert list(read_csv_lines(Short(content))) == lines
 
 
 @given(

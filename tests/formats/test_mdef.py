@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import itertools
 import pickle
 import struct
 import subprocess
@@ -34,6 +35,7 @@ from tests.support.mdef import (
     trailer,
     whole,
 )
+from tests.support.sources import Made, Short
 
 PST, DST = TimeType.PST, TimeType.DST
 
@@ -397,35 +399,11 @@ def test_any_digits_for_stamps(start: bytes, stop: bytes) -> None:
 # --- Memory -----------------------------------------------------------------------------------------------------------
 
 
-class _Endless(io.RawIOBase):
-    """Makes meter after meter while it is read, a few bytes too few at a time."""
-
-    def __init__(self, meters: int) -> None:
-        super().__init__()
-        each = Channel(flags=b"NN", start=b"202601010001", stop=b"202601202400", slots=day(20 * 96))
-        self._one = b"".join(meter(KEY, each))
-        self._left = meters
-        self._end = trailer(meters * len(self._one) // RECORD + 1)
-        self._held = b""
-        self.given = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while len(self._held) < size and (self._left or self._end):
-            self._held += self._one if self._left else self._end
-            if not self._left:
-                self._end = b""
-            self._left = max(0, self._left - 1)
-        piece, self._held = self._held[: max(1, size - 7)], self._held[max(1, size - 7) :]
-        self.given += len(piece)
-        return piece
-
-
 def test_memory_does_not_grow_with_the_file() -> None:
     """Nine megabytes pass by, and a few blocks of one are the most that is held."""
-    source = _Endless(1_000)
+    each = Channel(flags=b"NN", start=b"202601010001", stop=b"202601202400", slots=day(20 * 96))
+    one = b"".join(meter(KEY, each))
+    source = Made(itertools.chain(itertools.repeat(one, 1_000), [trailer(1_000 * len(one) // RECORD + 1)]))
     tracemalloc.start()
     try:
         count = sum(len(each.channels) for each in read_mdef(cast("BinaryIO", source)))
@@ -440,13 +418,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=30))
 def test_how_the_bytes_come_does_not_matter(sizes: list[int]) -> None:
     """A file that gives less than it was asked for is read on."""
-
-    class Short(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            sizes.append(sizes.pop(0))
-            return super().read(min(sizes[-1], size or 0))
-
-    assert list(read_mdef(Short(SMALL))) == _read(SMALL)
+    assert list(read_mdef(Short(SMALL, sizes))) == _read(SMALL)
 
 
 def test_interval_records_of_other_makers() -> None:

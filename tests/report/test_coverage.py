@@ -99,8 +99,14 @@ def test_states(tmp_path: Path, name: str) -> None:
     assert states(series) == [state]
     assert attrs.astuple(series.totals) == numbers
     assert coverage.totals == series.totals
-    facts = (coverage.expected, coverage.found, coverage.missing, coverage.duplicates, coverage.conflicts)
-    assert (*facts, coverage.estimated, coverage.flagged) == numbers
+    facts = (
+        coverage.totals.expected,
+        coverage.totals.found,
+        coverage.totals.missing,
+        coverage.totals.duplicates,
+        coverage.totals.conflicts,
+    )
+    assert (*facts, coverage.totals.estimated, coverage.totals.flagged) == numbers
     assert coverage.complete is (state not in {DayState.SHORT, DayState.CONFLICT})
 
 
@@ -261,15 +267,6 @@ def test_a_group_of_which_nothing_could_be_read_is_no_meter(tmp_path: Path) -> N
     assert [series.group for series in coverage.series] == [False, True, False]
 
 
-def test_a_stored_failure_is_in_words_for_people(tmp_path: Path) -> None:
-    """What it tells programmers to look at is left out."""
-    place = DataPlace(tmp_path)
-    place.fail("7", "a page came: look at .excerpt, then check the id")
-    place.fail("8", "a page came: look at .excerpt")
-    words = [problem.words for problem in covered(tmp_path).problems]
-    assert words == ["a page came: check the id", "a page came"]
-
-
 def test_a_group_expects_the_meters_that_it_ever_had(tmp_path: Path) -> None:
     """Every meter in any file of the group, on every day of the group."""
     place = DataPlace(tmp_path)
@@ -348,7 +345,7 @@ def test_nothing_of_a_broken_file_counts(tmp_path: Path) -> None:
         ("B", 1, [DayState.MISSING]),
     ]
     assert {series.gaps[0].reason for series in coverage.series} == {"file cannot be read"}
-    assert (coverage.files, coverage.found, coverage.complete) == (0, 0, False)
+    assert (coverage.files, coverage.totals.found, coverage.complete) == (0, 0, False)
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
@@ -370,7 +367,7 @@ def test_a_problem_does_not_hide_that_the_data_are_there(tmp_path: Path) -> None
     place.put("7", meter("R", channel(days=2)), days=2)
     place.put("7", text=b"<html>oops</html>")
     coverage = covered(tmp_path)
-    assert (coverage.missing, coverage.complete) == (0, False)
+    assert (coverage.totals.missing, coverage.complete) == (0, False)
 
 
 def test_a_year_that_cannot_be(tmp_path: Path) -> None:
@@ -534,7 +531,7 @@ def test_csv_that_does_not_fit_its_layout(tmp_path: Path) -> None:
     place.put("7", text=(CSV_HEADER + rows(MARCH) + "R,1,nonsense,1,1\n").encode())
     coverage = read_coverage(find_data(tmp_path, has_layout=True), layout=LAYOUT)
     assert "line 26" in coverage.problems[0].words
-    assert coverage.found == 0
+    assert coverage.totals.found == 0
 
 
 def test_csv_without_a_layout(tmp_path: Path) -> None:

@@ -568,7 +568,7 @@ def test_a_time_without_a_zone_is_refused(target: Path) -> None:
 def test_memory_does_not_grow_with_the_page(target: Path) -> None:
     """The page is never held: nor are the days of more than one meter, or of one band."""
     coverage = made_up(150, days=120, trouble=0.2)
-    assert coverage.expected  # its sums are kept with it
+    assert coverage.totals.expected  # its sums are kept with it
     tracemalloc.start()
     try:
         write_html(target, coverage, made_at=MADE)
