@@ -20,7 +20,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox is always among them, so that a run can never consist of skipped sessions only.
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PYPROJECT), HERE]))
-EXTRAS = ".[arrow,cli,testing]"
+EXTRAS = ".[arrow,cli,keyring,otel,testing]"
 # Some tests wait for processes and deadlines: half as many workers again as processors take an eighth less time.
 WORKERS = ("-n", str(3 * (os.cpu_count() or 1) // 2), "--dist", "worksteal")
 CONNECTIONS = ("tests/client", "tests/interop", "tests/transport")

@@ -51,12 +51,13 @@ MAY_IMPORT = {
     "_ranges": CLIENT,
     "_assembly": CLIENT | {"_confirm", "_ranges"},
     "_client": CLIENT | {"_assembly", "_confirm"},
-    "": CLIENT | {"_client"},  # aiomar/__init__.py
+    "": CLIENT | {"_client", "_outbox"},  # aiomar/__init__.py
     "report": CORE | {"_beside", "transfer", "submissions", "formats"},
-    "telemetry": CORE | {"transfer", ""},
-    "distributed": CORE | {"transfer", ""},
+    "_outbox": CLIENT | {"_client", "_process_lock"},
+    "telemetry": CORE | {"transfer", "transport", ""},
+    "distributed": CLIENT | {"_client", ""},
     "testing": CLIENT | {"_client", "formats", ""},
-    "cli": CLIENT | {"_client", "formats", "report", "telemetry", "testing", ""},
+    "cli": CLIENT | {"_client", "_outbox", "formats", "report", "telemetry", "testing", ""},
 }
 """Room → rooms that it may look into, besides itself.  A room that is not listed here has no place in the house yet."""
 
@@ -72,7 +73,12 @@ DOORS = {
     ),
     "yarl": ("aiomar/transport/_aiohttp.py", "aiomar/transport/_lean.py", "aiomar/testing/*.py"),
     "filelock": ("aiomar/_process_lock.py",),
-    "platformdirs": ("aiomar/submissions/_ledger_file.py",),
+    "platformdirs": ("aiomar/submissions/_ledger_file.py", "aiomar/cli/_profiles.py"),
+    "keyring": ("aiomar/_keyring.py",),
+    "opentelemetry": ("aiomar/telemetry*.py", "aiomar/telemetry/*.py"),
+    "distributed": ("aiomar/distributed*.py", "aiomar/distributed/*.py"),
+    "dask": ("aiomar/distributed*.py", "aiomar/distributed/*.py"),
+    "watchfiles": ("aiomar/_outbox/*.py", "aiomar/_outbox*.py"),
     "sqlite3": (
         "aiomar/_database.py",
         "aiomar/submissions/_ledger_file.py",
