@@ -25,6 +25,7 @@ from aiomar.transfer import (
     DownloadProgress,
     DownloadRetrying,
     DownloadStarted,
+    DownloadStopped,
     Event,
     FailedDownload,
     Job,
@@ -93,8 +94,7 @@ class Downloader:
         """Download one file to its final path; a failure is an outcome like any other, a cancellation is not."""
         started = self.retries.waiting.clock()
         saving = _Saving(self, job, order)
-        if self.notify:
-            self.notify(DownloadStarted(job.selection, job.span.start, job.span.end, saving.path))
+        saving.tell_start()
         try:
             hold(saving.final)
             try:
@@ -107,6 +107,9 @@ class Downloader:
                 let_go(saving.final)
         except OmarError as error:
             return saving.failed(error)
+        except BaseException:
+            saving.tell_stop()
+            raise
         if self.notify:
             self.notify(DownloadFinished(file, self.retries.waiting.clock() - started, saving.attempts))
         return file
@@ -233,25 +236,31 @@ class _Saving:
         by.limiter.leave()
         return body
 
+    def tell_start(self) -> None:
+        """Tell the observer that the download begins."""
+        if self._by.notify:
+            self._by.notify(DownloadStarted(*self._which, self.path, *self._how))
+
     def tell_retry(self, error: ExchangeError, number: int, wait: float) -> None:
         """Tell the observer that the next attempt follows."""
         if self._by.notify:
-            job = self._job
-            self._by.notify(DownloadRetrying(job.selection, job.span.start, job.span.end, error, number, wait))
+            self._by.notify(DownloadRetrying(*self._which, error, number, wait))
+
+    def tell_stop(self) -> None:
+        """Tell the observer that nothing comes of the download."""
+        if self._by.notify:
+            self._by.notify(DownloadStopped(*self._which, self.path, self.attempts, *self._how))
 
     def failed(self, error: OmarError) -> FailedDownload:
         """Give the outcome of a download that was given up, and tell the observer."""
-        job, wanted = self._job, self._order.wanted
         if self._by.notify:
-            self._by.notify(
-                DownloadFailed(job.selection, job.span.start, job.span.end, self.path, error, self.attempts)
-            )
-        return FailedDownload(
-            selection=job.selection,
-            start=job.span.start,
-            end=job.span.end,
-            file_format=wanted.file_format,
-            time_type=wanted.time_type,
-            error=error,
-            attempts=self.attempts,
-        )
+            self._by.notify(DownloadFailed(*self._which, self.path, error, self.attempts, *self._how))
+        return FailedDownload(*self._which, *self._how, error, self.attempts)
+
+    @property
+    def _which(self) -> tuple[Selection, dt.date, dt.date]:
+        return self._job.selection, self._job.span.start, self._job.span.end
+
+    @property
+    def _how(self) -> tuple[FileFormat, TimeType]:
+        return self._order.wanted.file_format, self._order.wanted.time_type

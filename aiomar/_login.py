@@ -17,7 +17,7 @@ import attrs
 
 from aiomar._breaker import Breaker
 from aiomar._retry import GivenUpError, Retries
-from aiomar.errors import CertificateRejectedError, ExchangeError, LoginError
+from aiomar.errors import CertificateRejectedError, ExchangeError, LoginError, OmarError
 from aiomar.protocol import (
     PAGE_LIMIT,
     Environment,
@@ -30,7 +30,7 @@ from aiomar.protocol import (
     status_error,
     unexpected_redirect,
 )
-from aiomar.transfer import CertificateExpiring, Event, LoggedIn, LoginRetrying
+from aiomar.transfer import CertificateExpiring, Event, LoggedIn, LoginFailed, LoginRetrying
 from aiomar.transport import ClientIdentity, Exchange, Trace, Transport
 
 _log = logging.getLogger("aiomar")
@@ -118,15 +118,20 @@ class Login:
             IdentityError: the certificate's time is over, or has not come.
             ExchangeError: no session could be opened.
         """
-        self.identity.ensure_valid()
-        self._reminder.look()
-        started = self.retries.waiting.clock()
+        clock = self.retries.waiting.clock
+        started = clock()
 
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:
             self.notify(LoginRetrying(error, number, wait))
 
-        cookie = await self.retries.run(self._try, seconds=self.seconds, on_retry=on_retry)
-        self.notify(LoggedIn(self.environment.name, self.retries.waiting.clock() - started, renewed=renewed))
+        try:
+            self.identity.ensure_valid()
+            self._reminder.look()
+            cookie = await self.retries.run(self._try, seconds=self.seconds, on_retry=on_retry)
+        except OmarError as error:
+            self.notify(LoginFailed(self.environment.name, error, clock() - started))
+            raise
+        self.notify(LoggedIn(self.environment.name, clock() - started, renewed=renewed))
         return cookie
 
     async def _try(self, _: int) -> SessionCookie:

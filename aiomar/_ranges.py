@@ -34,7 +34,6 @@ from aiomar.transfer import (
     Job,
     Notebook,
     Plan,
-    RangeFinished,
     RangePlan,
     RangeReport,
     RangeRequest,
@@ -42,6 +41,7 @@ from aiomar.transfer import (
     Run,
     SavedFile,
     Selections,
+    Tally,
     Terms,
     real_directory,
 )
@@ -185,36 +185,30 @@ class Ranges:
     async def _outcomes(
         self, selections: Selections, request: RangeRequest, directory: Path, catalogue: Catalogue
     ) -> AsyncGenerator[Outcome]:
-        started = time.monotonic()
-        files = reused = failures = size = 0
+        tally, terms, span = Tally(directory), self._terms(request), request.span
         failed: list[FailedDownload] = []
-        terms = self._terms(request)
-        self._tell(
-            RangeStarted(request.span.start, request.span.end, request.file_format, request.time_type, directory)
-        )
-        with closing(Plan(selections, request)) as plan:
-            run = Run(
-                self._taker(plan, request, catalogue),
-                self._fetcher(request, directory, catalogue),
-                workers=self._workers,
-            )
-            async with aclosing(run.outcomes(self._own)) as outcomes:
-                async for outcome in outcomes:
-                    if isinstance(outcome, SavedFile):
-                        files += 1
-                        if outcome.reused:
-                            reused += 1
-                        else:
-                            size += outcome.size
-                    else:
-                        failures += 1
-                        failed.append(outcome)
-                        if len(failed) == _FAILURES_TOGETHER:
-                            await self._note(catalogue, terms, failed)
-                    yield outcome
-                self.downloader.operations.check()  # else the catalogue is closed, and what failed did so for that
-                await self._note(catalogue, terms, failed)
-        self._tell(RangeFinished(files, failures, size, time.monotonic() - started, reused))
+        self._tell(RangeStarted(span.start, span.end, request.file_format, request.time_type, directory))
+        try:
+            with closing(Plan(selections, request)) as plan:
+                run = Run(
+                    self._taker(plan, request, catalogue),
+                    self._fetcher(request, directory, catalogue),
+                    workers=self._workers,
+                )
+                async with aclosing(run.outcomes(self._own)) as outcomes:
+                    async for outcome in outcomes:
+                        tally.add(outcome)
+                        if isinstance(outcome, FailedDownload):
+                            failed.append(outcome)
+                            if len(failed) == _FAILURES_TOGETHER:
+                                await self._note(catalogue, terms, failed)
+                        yield outcome
+                    self.downloader.operations.check()  # else the catalogue is closed, and what failed did so for that
+                    await self._note(catalogue, terms, failed)
+        except BaseException as error:
+            self._tell(tally.stopped(error))
+            raise
+        self._tell(tally.finished())
 
     def _taker(
         self, plan: Plan, request: RangeRequest, catalogue: Catalogue

@@ -17,7 +17,15 @@ from aiomar._upload_turn import UploadTurn
 from aiomar.errors import OmarError, OutcomeUnknownError, ReceiptMismatchError, UploadBlockedError, UsageError
 from aiomar.protocol import UploadLimits, UploadReceipt
 from aiomar.submissions import Ledger, Submission, SubmissionState, read_source
-from aiomar.transfer import Event, FailedUpload, UploadFailed, UploadFinished, UploadReport, UploadStarted
+from aiomar.transfer import (
+    Event,
+    FailedUpload,
+    UploadFailed,
+    UploadFinished,
+    UploadReport,
+    UploadStarted,
+    UploadStopped,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +68,9 @@ class Uploader:
                 receipt = await self.courier.deliver(case)
             except OmarError as error:
                 self.notify(UploadFailed(path, error))
+                raise
+            except BaseException:
+                self.notify(_end_of(case, time.monotonic() - started))
                 raise
             self.notify(UploadFinished(receipt, time.monotonic() - started))
             return receipt
@@ -117,3 +128,12 @@ class Uploader:
                 f"{found.id}' first, or pass resend=True (--resend) to submit it again"
             )
         raise UploadBlockedError(words, ledger_id=found.id)
+
+
+def _end_of(case: Case, elapsed: float) -> Event:
+    """Tell what an upload has come to that was cancelled, maybe at its very end."""
+    if case.receipt is not None:
+        return UploadFinished(case.receipt, elapsed)
+    if case.final is not None and not isinstance(case.final, OutcomeUnknownError):
+        return UploadFailed(case.source, case.final)
+    return UploadStopped(case.source, case.in_doubt, case.submission.ledger_id)

@@ -1,4 +1,4 @@
-"""What users import from `aiomar.formats` and `aiomar.report`: exactly the names that are meant, each explained."""
+"""What users import from the rooms that have a face of their own: exactly the names that are meant, each explained."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from aiomar import formats, report
+from aiomar import formats, report, telemetry
 
-ROOMS = (formats, report)
+ROOMS = (formats, report, telemetry)
 NAMES = [pytest.param(room, name, id=f"{room.__name__}.{name}") for room in ROOMS for name in room.__all__]
 
 

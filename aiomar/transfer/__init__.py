@@ -9,7 +9,6 @@ from aiomar.transfer._catalogue_rows import FailedRow, Terms
 from aiomar.transfer._engine import Batch, Run
 from aiomar.transfer._events import (
     CertificateExpiring,
-    ConfirmationPending,
     DownloadFailed,
     DownloadFinished,
     DownloadProgress,
@@ -17,19 +16,17 @@ from aiomar.transfer._events import (
     DownloadReused,
     DownloadsPaused,
     DownloadStarted,
+    DownloadStopped,
     Event,
     LimitChanged,
     LoggedIn,
+    LoginFailed,
     LoginRetrying,
     Observer,
     RangeFinished,
     RangeStarted,
+    RangeStopped,
     SessionEnded,
-    SubmissionNotRecorded,
-    UploadFailed,
-    UploadFinished,
-    UploadRetrying,
-    UploadStarted,
 )
 from aiomar.transfer._limiter import Limiter
 from aiomar.transfer._paths import check_directory, check_final, hold, let_go, real_directory
@@ -47,6 +44,20 @@ from aiomar.transfer._results import (
     UploadReport,
 )
 from aiomar.transfer._sink import Disk, PartFile
+from aiomar.transfer._submission_events import (
+    ConfirmationPending,
+    OutboxPassedOver,
+    OutboxRefused,
+    OutboxSent,
+    OutboxWaiting,
+    SubmissionNotRecorded,
+    UploadFailed,
+    UploadFinished,
+    UploadRetrying,
+    UploadStarted,
+    UploadStopped,
+)
+from aiomar.transfer._tally import Tally
 from aiomar.transfer._verify import CheckedFile, RebuiltCatalogue, rebuild_catalogue, verify_directory
 
 __all__ = [
@@ -68,6 +79,7 @@ __all__ = [
     "DownloadRetrying",
     "DownloadReused",
     "DownloadStarted",
+    "DownloadStopped",
     "DownloadsPaused",
     "Event",
     "FailedDownload",
@@ -77,10 +89,15 @@ __all__ = [
     "LimitChanged",
     "Limiter",
     "LoggedIn",
+    "LoginFailed",
     "LoginRetrying",
     "Note",
     "Notebook",
     "Observer",
+    "OutboxPassedOver",
+    "OutboxRefused",
+    "OutboxSent",
+    "OutboxWaiting",
     "PartFile",
     "Plan",
     "RangeFinished",
@@ -88,6 +105,7 @@ __all__ = [
     "RangeReport",
     "RangeRequest",
     "RangeStarted",
+    "RangeStopped",
     "RebuiltCatalogue",
     "RetryBudget",
     "RetryPolicy",
@@ -96,12 +114,14 @@ __all__ = [
     "Selections",
     "SessionEnded",
     "SubmissionNotRecorded",
+    "Tally",
     "Terms",
     "UploadFailed",
     "UploadFinished",
     "UploadReport",
     "UploadRetrying",
     "UploadStarted",
+    "UploadStopped",
     "check_directory",
     "check_final",
     "check_kinds",

@@ -74,14 +74,14 @@ class Body:
         self._read = read
         self._allow_unverified = allow_unverified
         self._rules = rules
-        self.expected = announced_length(head)
+        self.expected: int | None = announced_length(head)
         if self.expected is not None and self.expected > rules.largest:
             raise self._too_large(self.expected)
         self._framing: Framing = framing(head) if self.expected is None else "length"
         self._check: ContentCheck | None = content_check(file_format) if self._framing == "close" else None
         self._window_start = rules.clock()
         self._window_bytes = 0
-        self.received = 0
+        self.received: int = 0
         self.completeness: Completeness = "unverified"
 
     async def read(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What a client tells its observer: frozen events, one class each.
+"""What a client tells its observer: frozen events, one class each; those of submissions stand beside.
 
 An observer is the only listener there is; progress bars, logs and metrics are observers, and nothing in the client
 knows any of them.  Times are seconds on a clock that never steps back; sizes are bytes.
@@ -14,8 +14,21 @@ from typing import Literal
 import attrs
 
 from aiomar.errors import OmarError
-from aiomar.protocol import FileFormat, Selection, TimeType, UploadReceipt
+from aiomar.protocol import FileFormat, Selection, TimeType
 from aiomar.transfer._results import SavedFile
+from aiomar.transfer._submission_events import (
+    ConfirmationPending,
+    OutboxPassedOver,
+    OutboxRefused,
+    OutboxSent,
+    OutboxWaiting,
+    SubmissionNotRecorded,
+    UploadFailed,
+    UploadFinished,
+    UploadRetrying,
+    UploadStarted,
+    UploadStopped,
+)
 
 LimitReason = Literal["busy", "timeout", "latency", "room"]
 """Why a limit changed: refusals of a busy server, silence, answers that come later and later, or none of them."""
@@ -40,6 +53,16 @@ class LoginRetrying:
     attempt: int
     wait: float
     """Seconds until the next attempt."""
+
+
+@attrs.frozen
+class LoginFailed:
+    """No session could be opened, and it is not tried again by itself."""
+
+    environment: str
+    error: OmarError
+    elapsed: float
+    """Seconds that it took, repeats included."""
 
 
 @attrs.frozen
@@ -73,7 +96,7 @@ class RangeStarted:
 
 @attrs.frozen
 class RangeFinished:
-    """A range of downloads is over."""
+    """A range of downloads is over: every file is there or was given up."""
 
     files: int
     """Reused ones among them."""
@@ -82,6 +105,23 @@ class RangeFinished:
     """Of the files that were fetched."""
     elapsed: float
     reused: int = 0
+    into: Path = attrs.field(kw_only=True)
+    """As in its `RangeStarted`; a directory has one range at a time."""
+
+
+@attrs.frozen
+class RangeStopped:
+    """A range of downloads ended before its time: cancelled, left by its caller, or broken off by an error."""
+
+    files: int
+    """Those that its caller had got, reused ones among them."""
+    failures: int
+    bytes: int
+    elapsed: float
+    reused: int
+    into: Path
+    error: OmarError | None
+    """What broke it off; `None` for a cancellation, a loop that was left, or an error that is not aiomar's."""
 
 
 @attrs.frozen
@@ -117,6 +157,8 @@ class DownloadStarted:
     start: dt.date
     end: dt.date
     path: Path
+    file_format: FileFormat
+    time_type: TimeType
 
 
 @attrs.frozen
@@ -163,77 +205,33 @@ class DownloadFailed:
     path: Path
     error: OmarError
     attempts: int
+    file_format: FileFormat
+    time_type: TimeType
 
 
 @attrs.frozen
-class UploadStarted:
-    """A file is about to be sent (SUB 3.2)."""
+class DownloadStopped:
+    """A download ended without a result, by a cancellation; its final path is what it was before, or is complete."""
 
-    source: Path
-    name: str
-    size: int
-
-
-@attrs.frozen
-class UploadRetrying:
-    """No connection could be made for a file, so not a byte of it has left; it is tried again."""
-
-    source: Path
-    error: OmarError
-    attempt: int
-    """The attempt that failed, from 1."""
-    wait: float
-    """Seconds until the next attempt."""
-
-
-@attrs.frozen
-class UploadFinished:
-    """The server took a file."""
-
-    receipt: UploadReceipt
-    elapsed: float
-
-
-@attrs.frozen
-class UploadFailed:
-    """A file was not accepted, or what became of it is not known (`OutcomeUnknownError`)."""
-
-    source: Path
-    error: OmarError
-
-
-@attrs.frozen
-class SubmissionNotRecorded:
-    """What became of a file could not be written into the ledger, which goes on to hold it as unknown."""
-
-    ledger_id: str
-    state: str
-    """What should have been written: ``"accepted"``, ``"rejected"``, ``"unknown"`` or ``"not_sent"``."""
-    error: OmarError
-
-
-@attrs.frozen
-class ConfirmationPending:
-    """What was submitted does not show yet in what can be downloaded (SUB/DL 3.4); it is looked for again."""
-
-    ledger_id: str | None
-    found: int
-    """Intervals or rows of the submission that show."""
-    expected: int
-    """All of them."""
-    wait: float
-    """Seconds until the next look."""
-    error: OmarError | None
-    """Why this look saw nothing; `None` if it did."""
+    selection: Selection
+    start: dt.date
+    end: dt.date
+    path: Path
+    attempts: int
+    """Begun ones."""
+    file_format: FileFormat
+    time_type: TimeType
 
 
 Event = (
     LoggedIn
     | LoginRetrying
+    | LoginFailed
     | CertificateExpiring
     | SessionEnded
     | RangeStarted
     | RangeFinished
+    | RangeStopped
     | LimitChanged
     | DownloadsPaused
     | DownloadReused
@@ -242,12 +240,18 @@ Event = (
     | DownloadRetrying
     | DownloadFinished
     | DownloadFailed
+    | DownloadStopped
     | UploadStarted
     | UploadRetrying
     | UploadFinished
     | UploadFailed
+    | UploadStopped
     | SubmissionNotRecorded
     | ConfirmationPending
+    | OutboxSent
+    | OutboxRefused
+    | OutboxPassedOver
+    | OutboxWaiting
 )
 """Everything that an observer may be called with."""
 

@@ -47,7 +47,7 @@ class Limiter:
         clock: Callable[[], float] = time.monotonic,
         notify: Callable[[LimitChanged | DownloadsPaused], None] | None = None,
     ) -> None:
-        self.most = most
+        self.most: int = most
         self._limit = Limit(most)
         self._cap = retry_after_cap
         self._clock = clock

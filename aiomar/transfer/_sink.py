@@ -47,7 +47,7 @@ class Disk:
     def __init__(self, threads: Threads, *, durable: bool, files: FileSystem = REAL_FILES) -> None:
         self._threads = threads
         self._files = files
-        self.groups = Groups(threads, durable=durable)
+        self.groups: Groups = Groups(threads, durable=durable)
         self._swept: set[Path] = set()
 
     def part(self, final: str, *, overwrite: bool, existed: bool, in_range: bool = False) -> PartFile:
@@ -119,7 +119,7 @@ class PartFile:
         self._batch_size = 0
         self._job: asyncio.Future[None] | None = None
         self._digest: hashlib._Hash | None = None
-        self.size = 0
+        self.size: int = 0
 
     async def write(self, piece: bytes) -> None:
         """Take the next piece.

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import aiohttp.abc
 import attrs
 
 from aiomar.transport._seam import Timeouts

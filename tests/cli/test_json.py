@@ -27,15 +27,15 @@ EVENTS: list[aiomar.Event] = [
     aiomar.LoginRetrying(ERROR, 1, 0.5),
     aiomar.SessionEnded("test"),
     aiomar.RangeStarted(DAY, DAY, FileFormat.CSV, TimeType.PST, Path("d")),
-    aiomar.RangeFinished(1, 0, 7, 0.5),
+    aiomar.RangeFinished(1, 0, 7, 0.5, into=Path("d")),
     aiomar.LimitChanged(4, 8, "busy"),
     aiomar.DownloadsPaused(30.0),
     aiomar.DownloadReused(FILE),
-    aiomar.DownloadStarted(Meter("1"), DAY, DAY, Path("d/a.csv")),
+    aiomar.DownloadStarted(Meter("1"), DAY, DAY, Path("d/a.csv"), FileFormat.CSV, TimeType.PST),
     aiomar.DownloadProgress(Path("d/a.csv"), 3, None),
     aiomar.DownloadRetrying(Meter("1"), DAY, DAY, ERROR, 1, 0.5),
     aiomar.DownloadFinished(FILE, 0.5, 1),
-    aiomar.DownloadFailed(Meter("1"), DAY, DAY, Path("d/a.csv"), ERROR, 3),
+    aiomar.DownloadFailed(Meter("1"), DAY, DAY, Path("d/a.csv"), ERROR, 3, FileFormat.CSV, TimeType.PST),
     aiomar.UploadStarted(Path("a.csv"), "a.csv", 7),
     aiomar.UploadFinished(RECEIPT, 0.5),
     aiomar.UploadFailed(Path("a.csv"), ERROR),
@@ -43,6 +43,14 @@ EVENTS: list[aiomar.Event] = [
     aiomar.SubmissionNotRecorded("20260101T000000Z-00000000", "accepted", ERROR),
     aiomar.ConfirmationPending("20260101T000000Z-00000000", 1, 2, 60.0, None),
     aiomar.CertificateExpiring("CN=a", NOW, 3),
+    aiomar.LoginFailed("test", ERROR, 0.5),
+    aiomar.RangeStopped(1, 0, 7, 0.5, 0, Path("d"), None),
+    aiomar.DownloadStopped(Meter("1"), DAY, DAY, Path("d/a.csv"), 1, FileFormat.CSV, TimeType.PST),
+    aiomar.UploadStopped(Path("a.csv"), in_doubt=True, ledger_id="20260101T000000Z-00000000"),
+    aiomar.OutboxSent(Path("a.csv"), Path("sent/a.csv"), RECEIPT),
+    aiomar.OutboxRefused(Path("a.csv"), Path("refused/a.csv"), ERROR),
+    aiomar.OutboxPassedOver(Path("a.csv"), ERROR),
+    aiomar.OutboxWaiting(Path("d"), ERROR, 5.0),
 ]
 
 
@@ -71,6 +79,8 @@ def test_an_event_is_told_in_plain_values() -> None:
             "retry_after": 2.0,
         },
         "attempts": 3,
+        "file_format": "CSV",
+        "time_type": "PST",
     }
     assert plain(FILE) == {
         "path": str(Path("d/a.csv")),

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 import aiomar
-from aiomar import Meter
+from aiomar import FileFormat, Meter, TimeType
 from aiomar.cli._options import Display
 from aiomar.cli._output import Output
 from aiomar.cli._progress import shown
@@ -57,7 +57,7 @@ def test_bytes_of_unfinished_files_count() -> None:
         (aiomar.DownloadProgress(path, 2, None), 2),
         (aiomar.DownloadFinished(FILE, 0.5, 2), 7),
         (aiomar.DownloadProgress(Path("b"), 5, None), 12),
-        (aiomar.DownloadFailed(Meter("1"), DAY, DAY, Path("b"), ERROR, 3), 7),
+        (aiomar.DownloadFailed(Meter("1"), DAY, DAY, Path("b"), ERROR, 3, FileFormat.CSV, TimeType.PST), 7),
         (REUSED, 7),
     ]
     for event, expected in steps:

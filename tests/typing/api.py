@@ -14,6 +14,7 @@ from typing import assert_type
 
 import aiomar
 from aiomar import FileFormat, Group, Meter, TimeType
+from aiomar.telemetry import OpenTelemetryObserver, log_events
 
 FROM = dt.date(2026, 1, 1)
 TO = dt.date(2026, 1, 31)
@@ -71,6 +72,9 @@ async def many() -> AsyncIterator[aiomar.Selection]:
 
 async def downloads() -> None:
     """Every way to download."""
+    telemetry = OpenTelemetryObserver(configuration(), tracer_provider=None, meter_provider=None, identifiers=True)
+    for observer in (telemetry, log_events):
+        aiomar.OmarClient(configuration(), observer=observer)
     async with aiomar.OmarClient(configuration(), observer=watch) as client:
         assert_type(client, aiomar.OmarClient)
         await client.login()
@@ -141,3 +145,11 @@ async def uploads(client: aiomar.OmarClient) -> None:
     assert_type(report, aiomar.UploadReport)
     assert_type(report.not_sent, Sequence[Path])
     report.raise_for_failures()
+
+
+async def outbox(client: aiomar.OmarClient) -> None:
+    """A directory whose files are submitted."""
+    box = aiomar.Outbox(client, "outbox", settle=5, rescan=10)
+    assert_type(box.directory, Path)
+    assert_type(await box.once(), aiomar.UploadReport)
+    await box.run()

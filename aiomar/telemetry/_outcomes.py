@@ -1,0 +1,14 @@
+"""What became of a file that was to be submitted, in one word."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiomar.errors import OmarError, OutcomeUnknownError, ReceiptMismatchError, SubmissionRejectedError
+
+
+def outcome_of(error: OmarError) -> Literal["rejected", "unknown", "failed"]:
+    """Tell a refusal by the server, and what nobody knows, from a file that was not taken for another reason."""
+    if isinstance(error, OutcomeUnknownError | ReceiptMismatchError):
+        return "unknown"
+    return "rejected" if isinstance(error, SubmissionRejectedError) else "failed"
