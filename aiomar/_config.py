@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from aiomar._checks import whole_number
+from aiomar._settings import env_name, named_passphrase, settings_from_env, settings_from_toml
 from aiomar._types import PathLike
 from aiomar.errors import ConfigError
 from aiomar.protocol import PRODUCTION, STAGING, TEST, Environment, UploadLimits
 from aiomar.transfer import RetryPolicy
-from aiomar.transport import ClientIdentity, Secret, Timeouts, Trust
+from aiomar.transport import ClientIdentity, Timeouts, Trust
 
-_ENVIRONMENTS = {environment.name: environment for environment in (PRODUCTION, STAGING, TEST)}
+ENVIRONMENTS = {environment.name: environment for environment in (PRODUCTION, STAGING, TEST)}
 _MAX_DOWNLOAD_BYTES = 4 * 1024**3
 _MOST_DIGITS = 9
 
@@ -38,8 +37,14 @@ def _check_proxy(_instance: object, _attribute: attrs.Attribute[str | None], val
     try:
         parts = urlsplit(value)
         good = parts.scheme == "http" and bool(parts.hostname) and (parts.port or 1) > 0 and not parts.path.strip("/")
-    except (ValueError, AttributeError):
-        good = False
+        named = "@" in parts.netloc
+    except (ValueError, AttributeError, TypeError):
+        good = named = False
+    if named:  # it would stand in every report of the configuration
+        raise ConfigError(
+            "proxy must be like 'http://host:port', without a name and a password: to use a proxy that wants them, run "
+            "one on this machine that logs in to it"
+        )
     if not good:
         raise ConfigError("proxy must be like 'http://host:port'")
 
@@ -114,8 +119,12 @@ class OmarConfig:
         """Read one table of a TOML file.
 
         Keys: ``environment``, ``upload_origin``, ``download_origin``, ``pkcs12``, ``certificate``, ``key``,
-        ``passphrase_env`` (the name of an environment variable, never the passphrase itself), ``ca_file``, ``proxy``,
-        ``concurrency`` and ``state_dir``.  Relative paths count from the file's directory.
+        ``passphrase_env`` (the name of an environment variable, never the passphrase itself) or
+        ``passphrase_keyring`` (``"service/user"``, the name of an entry of the system's keyring; extra ``keyring``),
+        ``ca_file``, ``proxy``, ``concurrency`` and ``state_dir``.  Relative paths count from the file's
+        directory, and ``~`` is your home.
+
+        It reads files, and a keyring may wait for a person who unlocks it: in a running event loop call it in a thread.
 
         Raises:
             ConfigError: the file, the profile or a key cannot be used.
@@ -123,74 +132,6 @@ class OmarConfig:
         """
         settings = settings_from_toml(path, profile)
         return config_from(settings, passphrase=named_passphrase(settings, os.environ), spell=str)
-
-
-_PATH_KEYS = frozenset({"pkcs12", "certificate", "key", "ca_file", "state_dir"})
-_TOML_KEYS: dict[str, type] = {
-    "environment": str,
-    "upload_origin": str,
-    "download_origin": str,
-    "passphrase_env": str,
-    "proxy": str,
-    "concurrency": int,
-    **dict.fromkeys(_PATH_KEYS, str),
-}
-_ENV_KEYS = (*sorted(_PATH_KEYS), "environment", "upload_origin", "download_origin", "concurrency")
-
-
-def env_name(key: str) -> str:
-    """Give the environment variable of a setting."""
-    return f"AIOMAR_{key.upper()}"
-
-
-def settings_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read the settings that a mapping such as `os.environ` has; an empty variable counts as not set.
-
-    The passphrase is a callable that gives it: settings are printed by reports of errors, and that one must not be.
-    """
-    settings: dict[str, Any] = {key: text for key in _ENV_KEYS if (text := environ.get(env_name(key)))}
-    if passphrase := environ.get(env_name("passphrase")):
-        settings["passphrase"] = Secret(passphrase).reveal
-    return settings
-
-
-def settings_from_toml(path: PathLike, profile: str) -> dict[str, Any]:
-    """Read the settings of one table of a TOML file; relative paths count from the file's directory.
-
-    Raises:
-        ConfigError: the file, the profile or a key cannot be used.
-    """
-    file = Path(os.fspath(path))
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        # Without the frames of the reader, which hold the file: somebody may have put a passphrase there.
-        raise ConfigError(f"{file} cannot be read as TOML ({error}): mend the file") from error.with_traceback(None)
-    table = tables.get(profile)
-    if not isinstance(table, dict):
-        raise ConfigError(f"{file} has no profile [{profile}]: it has {sorted(tables)}")
-    unknown = sorted(set(table) - _TOML_KEYS.keys())
-    if unknown:
-        del tables, table
-        raise ConfigError(f"{file} [{profile}] has unknown keys {unknown}: allowed are {sorted(_TOML_KEYS)}")
-    for key, item in table.items():
-        if type(item) is not _TOML_KEYS[key]:
-            raise ConfigError(f"{key} in {file} [{profile}] must be of type {_TOML_KEYS[key].__name__}")
-    return {key: str(file.parent / item) if key in _PATH_KEYS else item for key, item in table.items()}
-
-
-def named_passphrase(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Callable[[], str] | None:
-    """Give what gives the passphrase in the environment variable named by ``passphrase_env``, if one is named.
-
-    Raises:
-        ConfigError: that variable is not set.
-    """
-    variable = settings.get("passphrase_env")
-    if variable is None:
-        return None
-    if variable not in environ:
-        raise ConfigError(f"the environment variable {variable} named by passphrase_env is not set: set it")
-    return Secret(environ[variable]).reveal
 
 
 def environment_from(
@@ -216,9 +157,9 @@ def environment_from(
         return Environment("custom", upload_origin, download_origin)
     if not name:
         raise ConfigError(f"no environment is given, and none is a default: set {spell('environment')}, or {both}")
-    if name not in _ENVIRONMENTS:
-        raise ConfigError(f"{spell('environment')} must be one of {', '.join(_ENVIRONMENTS)}, not {name!a:.60}")
-    return _ENVIRONMENTS[name]
+    if name not in ENVIRONMENTS:
+        raise ConfigError(f"{spell('environment')} must be one of {', '.join(ENVIRONMENTS)}, not {name!a:.60}")
+    return ENVIRONMENTS[name]
 
 
 def identity_from(
@@ -270,6 +211,17 @@ def config_from(
     identity = identity_from(
         settings.get("pkcs12"), settings.get("certificate"), settings.get("key"), passphrase, spell
     )
+    return joined(settings, identity, environment, spell=spell)
+
+
+def joined(
+    settings: Mapping[str, Any], identity: ClientIdentity, environment: Environment, *, spell: Callable[[str], str]
+) -> OmarConfig:
+    """Add the settings that are neither certificate nor server.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
     concurrency = _whole(settings.get("concurrency"), spell("concurrency"))
     return OmarConfig(
         identity,

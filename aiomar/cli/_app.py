@@ -12,10 +12,13 @@ from rich.console import Console
 
 from aiomar.cli._check import check
 from aiomar.cli._codes import UNEXPECTED, USAGE
+from aiomar.cli._completion import completion_of
+from aiomar.cli._config import config
 from aiomar.cli._demo import demo
 from aiomar.cli._download import download
 from aiomar.cli._export import export
 from aiomar.cli._inspect import inspect
+from aiomar.cli._outbox import outbox
 from aiomar.cli._output import silence, unwritable
 from aiomar.cli._report import report
 from aiomar.cli._simulate import simulate
@@ -25,9 +28,15 @@ from aiomar.cli._verify import verify
 
 _HELP = """Download meter data from CAISO's OMAR-Online, and submit meter data files to it.
 
-Options come after the command. Those of the connection may stand in the environment instead: AIOMAR_ENVIRONMENT,
-AIOMAR_UPLOAD_ORIGIN, AIOMAR_DOWNLOAD_ORIGIN, AIOMAR_PKCS12, AIOMAR_CERTIFICATE, AIOMAR_KEY, AIOMAR_PASSPHRASE,
-AIOMAR_CA_FILE, AIOMAR_CONCURRENCY, AIOMAR_STATE_DIR; or in a table of aiomar.toml, named by --profile.
+Options come after the command. Which server, and the client certificate, come from
+
+- options: --environment, --pkcs12, --passphrase-env and the like,
+- variables: AIOMAR_ENVIRONMENT or AIOMAR_UPLOAD_ORIGIN and AIOMAR_DOWNLOAD_ORIGIN, AIOMAR_PKCS12 or
+  AIOMAR_CERTIFICATE and AIOMAR_KEY, AIOMAR_PASSPHRASE, AIOMAR_CA_FILE, AIOMAR_CONCURRENCY, AIOMAR_STATE_DIR,
+- a profile: a table of ./aiomar.toml or of your own aiomar.toml, named by --profile or AIOMAR_PROFILE, or [default].
+
+The nearer one wins. 'aiomar config show' tells what is set, by what, and what is missing. Nothing to connect to yet?
+'aiomar demo' and 'aiomar simulate' bring their own OMAR-Online.
 
 Exit codes: 0 good, 1 unexpected, 2 usage, 3 some downloads failed, 4 server out of reach, 5 certificate or login,
 6 upload refused, 7 upload outcome unknown, 8 data checks failed, 130 interrupted.
@@ -42,9 +51,11 @@ def _make_app() -> App:
         version=lambda: f"aiomar {version('aiomar')}",
         default_parameter=Parameter(negative=(), show_default=False),
     )
-    for command in (demo, simulate, check, download, upload, verify, inspect, export, report):
+    for command in (demo, simulate, check, download, upload, outbox, verify, inspect, export, report):
         app.command(command)
     app.command(submissions)
+    app.command(config)
+    app.command(completion_of(app))
     return app
 
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from aiomar import Event, LoggedIn, OmarClient, OmarConfig
 from aiomar.cli._codes import GOOD, IDENTITY
-from aiomar.cli._frame import carry_out
+from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._options import NOWHERE, NUMBER, PLAIN, Connection, Display
 from aiomar.cli._output import Output
 from aiomar.cli._settings import asker, configure
@@ -31,9 +31,12 @@ def check(
         connection: Which server, and who we are.
         display: What is shown.
     """
-    return carry_out(
-        "check", display, lambda out: _check(out, configure(connection, environ=os.environ, ask=asker()), min_days)
-    )
+
+    def prepare(out: Output) -> Work:
+        config = configure(connection, environ=os.environ, ask=asker(), tell=out.say)
+        return _check(out, config, min_days)
+
+    return carry_out("check", display, prepare)
 
 
 async def _check(out: Output, config: OmarConfig, min_days: int | None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import sys
 import time as clock
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,7 +15,6 @@ from cyclopts import Parameter
 from rich.filesize import decimal
 
 from aiomar import (
-    ConfigError,
     FailedDownload,
     FileFormat,
     OmarClient,
@@ -28,7 +26,8 @@ from aiomar import (
     TimeType,
 )
 from aiomar.cli._codes import GOOD, code_for_downloads
-from aiomar.cli._frame import carry_out
+from aiomar.cli._frame import Work, carry_out
+from aiomar.cli._ids import read_ids
 from aiomar.cli._json import fields
 from aiomar.cli._options import (
     AGE,
@@ -43,7 +42,6 @@ from aiomar.cli._options import (
     Display,
     parse_age,
     parse_day,
-    parse_ids,
     parse_selections,
 )
 from aiomar.cli._output import Output, count
@@ -152,7 +150,7 @@ def download(
     def prepare_range() -> Range:
         today = dt.datetime.now().astimezone().date()
         return Range(
-            selections=parse_selections(meter, group, _ids_from(ids_from)),
+            selections=parse_selections(meter, group, read_ids(ids_from)),
             start=parse_day(from_, "--from", today),
             end=parse_day(to, "--to", today),
             file_format=format_,
@@ -164,24 +162,20 @@ def download(
             allow_unverified=allow_unverified,
         )
 
-    def config() -> OmarConfig:
-        return configure(connection, environ=os.environ, ask=asker(), concurrency=concurrency)
+    def prepare(out: Output) -> Work:
+        out.when_interrupted = how_to_go_on(ids_from, fresh=fresh)
+        wanted = prepare_range()
+        config = configure(connection, environ=os.environ, ask=asker(), concurrency=concurrency, tell=out.say)
+        return _plan(out, wanted, config) if dry_run else _fetch(out, wanted, config)
 
-    work = _plan if dry_run else _fetch
-    return carry_out("download", display, lambda out: work(out, prepare_range(), config()))
+    return carry_out("download", display, prepare)
 
 
-def _ids_from(source: str | None) -> list[Selection]:
-    if source is None:
-        return []
-    try:
-        if source == "-":
-            return list(parse_ids(sys.stdin, "stdin"))
-        with Path(source).open(encoding="utf-8") as lines:
-            return list(parse_ids(lines, source))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"--ids-from: {source!a:.300} cannot be read ({reason}): correct the path") from error
+def how_to_go_on(ids_from: str | None, *, fresh: bool) -> str:
+    """Say what to do after an interruption."""
+    same = " with the same ids" if ids_from == "-" else ""
+    without = ", but without --fresh, which begins anew" if fresh else ""
+    return f"run the same command again{same} to go on{without}"
 
 
 async def _plan(out: Output, wanted: Range, config: OmarConfig) -> int:

@@ -1,10 +1,10 @@
-"""The options that commands share, and the words that they take: days and ids."""
+"""The options that commands share, and the words that they take."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,9 @@ import attrs
 from cyclopts import Group as OptionGroup
 from cyclopts import Parameter, Token
 
-from aiomar import ConfigError, FileFormat, Group, LimitError, Meter, Selection, TimeType
+from aiomar import ConfigError, FileFormat, Group, Meter, Selection, TimeType
+from aiomar._config import ENVIRONMENTS
+from aiomar.cli._profiles import profile_files
 
 _DAYS_AGO = re.compile(r"-([0-9]{1,9})d", re.ASCII)
 _AGE = re.compile(r"(0|[1-9][0-9]{0,5})([hd])", re.ASCII)
@@ -37,16 +39,25 @@ ID = Parameter(metavar="ID")
 AGE = Parameter(metavar="AGE")
 DAY = Parameter(metavar="DATE", allow_leading_hyphen=True)
 _NAME = Parameter(metavar="NAME")
+_PROFILE = Parameter(metavar="NAME", completer=lambda _: [name for file in profile_files() for name in file.profiles])
+_ENVIRONMENT = Parameter(metavar="NAME", completer=lambda _: ENVIRONMENTS)
+_ENTRY = Parameter(metavar="SERVICE/USER")
 _URL = Parameter(metavar="URL")
+_HIDDEN = Parameter(show=False)
+"""Of no use to a command, and taken all the same: who gives every command the same options need not sort them."""
 
 
-@Parameter(name="*", group=OptionGroup("Connection", sort_key=10))
+_CONNECTION = OptionGroup("Connection", sort_key=10)
+
+
+@Parameter(name="*", group=_CONNECTION)
 @attrs.frozen(kw_only=True)
 class Connection:
     """Which server, and who we are.
 
     Attributes:
-        profile: Take what is not given otherwise from this table of aiomar.toml in the working directory.
+        profile: Take what is not given otherwise from this table of ./aiomar.toml or of your own aiomar.toml; see
+            'aiomar config --help'.
         environment: production, staging or test; or give both origins.
         upload_origin: Where login and uploads are, as https://host:port.
         download_origin: Where downloads are, as https://host:port.
@@ -54,22 +65,77 @@ class Connection:
         certificate: The client certificate as PEM, instead of --pkcs12.
         key: Its key as PEM, if it is in a file of its own.
         passphrase_env: The environment variable that holds the passphrase; without it AIOMAR_PASSPHRASE.
+        passphrase_keyring: Or the entry of the system's keyring that holds it. If nothing does, you are asked at a
+            terminal.
         ca_file: Authorities to trust instead of the system's, as PEM.
         proxy: http://host:port of a proxy; those of the environment are ignored.
-        state_dir: Where aiomar keeps its own records.
+        state_dir: Where aiomar keeps its own records of what was submitted.
     """
 
-    profile: Annotated[str | None, _NAME] = None
-    environment: Annotated[str | None, _NAME] = None
+    profile: Annotated[str | None, _PROFILE] = None
+    environment: Annotated[str | None, _ENVIRONMENT] = None
     upload_origin: Annotated[str | None, _URL] = None
     download_origin: Annotated[str | None, _URL] = None
     pkcs12: Annotated[Path | None, FILE] = None
     certificate: Annotated[Path | None, FILE] = None
     key: Annotated[Path | None, FILE] = None
     passphrase_env: Annotated[str | None, _NAME] = None
+    passphrase_keyring: Annotated[str | None, _ENTRY] = None
     ca_file: Annotated[Path | None, FILE] = None
     proxy: Annotated[str | None, _URL] = None
     state_dir: Annotated[Path | None, DIRECTORY] = None
+
+
+@Parameter(name="*", group=_CONNECTION)
+@attrs.frozen(kw_only=True)
+class Records(Connection):
+    """Of which server, and where our records of it are.  The other options are taken all the same, and not shown.
+
+    Attributes:
+        profile: Take what is not given otherwise from this table of ./aiomar.toml or of your own aiomar.toml.
+        environment: Only submissions to production, staging or test; or give both origins.
+        upload_origin: Only submissions to this server, as https://host:port; with --download-origin.
+        download_origin: See --upload-origin.
+        state_dir: Where aiomar keeps its own records of what was submitted.
+    """
+
+    pkcs12: Annotated[Path | None, FILE, _HIDDEN] = None
+    certificate: Annotated[Path | None, FILE, _HIDDEN] = None
+    key: Annotated[Path | None, FILE, _HIDDEN] = None
+    passphrase_env: Annotated[str | None, _NAME, _HIDDEN] = None
+    passphrase_keyring: Annotated[str | None, _ENTRY, _HIDDEN] = None
+    ca_file: Annotated[Path | None, FILE, _HIDDEN] = None
+    proxy: Annotated[str | None, _URL, _HIDDEN] = None
+
+
+@Parameter(name="*", group=_CONNECTION)
+@attrs.frozen(kw_only=True)
+class Origin(Records):
+    """Which server files came from.  The other options are taken all the same, and not shown.
+
+    Attributes:
+        profile: For --rebuild: take the server from this table of ./aiomar.toml or of your own aiomar.toml.
+        environment: For --rebuild: production, staging or test; or give both origins.
+        upload_origin: For --rebuild: where login and uploads are, as https://host:port.
+        download_origin: For --rebuild: where downloads are, as https://host:port.
+    """
+
+    state_dir: Annotated[Path | None, DIRECTORY, _HIDDEN] = None
+
+
+@Parameter(name="*", group=_CONNECTION)
+@attrs.frozen(kw_only=True)
+class Ledgers(Records):
+    """Where our records are.  The other options are taken all the same, and not shown.
+
+    Attributes:
+        profile: Take --state-dir from this table of ./aiomar.toml or of your own aiomar.toml.
+        state_dir: Where aiomar keeps its own records of what was submitted.
+    """
+
+    environment: Annotated[str | None, _NAME, _HIDDEN] = None
+    upload_origin: Annotated[str | None, _URL, _HIDDEN] = None
+    download_origin: Annotated[str | None, _URL, _HIDDEN] = None
 
 
 @Parameter(name="*")
@@ -106,6 +172,10 @@ class Display:
 
 NOWHERE = Connection()
 """No option of the connection is given."""
+ALL_RECORDS = Records()
+ANY_ORIGIN = Origin()
+USUAL_LEDGERS = Ledgers()
+"""Likewise."""
 AS_FOUND = Reading()
 """Nothing is said about the files."""
 PLAIN = Display()
@@ -159,27 +229,3 @@ def parse_selections(meters: Iterable[str], groups: Iterable[str], listed: Itera
     if not chosen:
         raise ConfigError("nothing is selected: give --meter, --group or --ids-from")
     return list(dict.fromkeys(chosen))
-
-
-def parse_ids(lines: Iterable[str], source: str) -> Iterator[Selection]:
-    """Read one id a line, with ``meter:`` or ``group:`` in front or without, which is a meter.
-
-    Blank lines, and lines that begin with ``#``, are passed over.
-
-    Raises:
-        LimitError: an id cannot be one.
-    """
-    for number, line in enumerate(lines, start=1):
-        text = line.strip().removeprefix("\ufeff")
-        if not text or text.startswith("#"):
-            continue
-        kind, colon, rest = text.partition(":")
-        try:
-            if colon and kind == "group":
-                yield Group(rest.strip())
-            else:
-                yield Meter(rest.strip() if colon and kind == "meter" else text)
-        except LimitError as error:
-            raise LimitError(
-                f"line {number} of {source}: {error}", rule=error.rule, value=error.value, limit=error.limit
-            ) from error

@@ -17,11 +17,11 @@ from aiomar import ConfigError, DiskError, SubmissionRecord, Submissions
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields
-from aiomar.cli._options import AS_FOUND, FILE, ID, NOWHERE, PLACE, PLAIN, Connection, Display, Reading
+from aiomar.cli._options import ALL_RECORDS, AS_FOUND, FILE, ID, PLACE, PLAIN, Display, Reading, Records
 from aiomar.cli._output import Output
 from aiomar.cli._reading import counting_files, find_files, in_thread
 from aiomar.cli._report_words import gaps, problems, remarks, submissions, table, verdict
-from aiomar.cli._settings import environment_if_any, state_dir_of
+from aiomar.cli._settings import records_of
 from aiomar.cli._tally import Tally
 from aiomar.formats import CsvLayout
 from aiomar.report import (
@@ -46,7 +46,7 @@ def report(
     html: Annotated[Path | None, FILE] = None,
     meter: Annotated[str | None, ID] = None,
     reading: Annotated[Reading, Parameter(name="*")] = AS_FOUND,
-    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    connection: Annotated[Records, Parameter(name="*")] = ALL_RECORDS,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
     """Say whether every interval is there: of each meter, channel and day, what was asked for against what was found.
@@ -75,10 +75,8 @@ def report(
         if html is not None:
             check_page(html)
         data, layout = find_files(out, directory, reading)
-        environment = environment_if_any(connection, environ=os.environ)
-        ledgers = Submissions(state_dir_of(connection, environ=os.environ))
-        origin = None if environment is None else environment.upload_origin
-        return _report(out, _Wish(data, layout, html, meter, ledgers, origin))
+        state_dir, origin = records_of(connection, environ=os.environ, tell=out.say)
+        return _report(out, _Wish(data, layout, html, meter, Submissions(state_dir), origin))
 
     return carry_out("report", display, prepare)
 

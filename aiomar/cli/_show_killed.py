@@ -32,7 +32,6 @@ _LATENCY = 0.05
 _ENOUGH = 20
 """Files that the first process is let finish."""
 _PATIENCE = 60.0
-_PASSPHRASE = "AIOMAR_DEMO_PASSPHRASE"  # noqa: S105 - a variable's name
 _PASSPHRASE_BYTES = 12
 
 Record = dict[str, Any]
@@ -72,32 +71,30 @@ class _Command:
 
     words: Sequence[str]
     environ: dict[str, str]
+    place: Path
+    """Its working directory."""
 
     @classmethod
     def prepare(cls, server: OmarServer, credentials: Path, words: Sequence[str]) -> _Command:
-        """Write what a process of its own needs to talk to the server."""
-        passphrase = secrets.token_urlsafe(_PASSPHRASE_BYTES)
-        files = server.write_credentials(credentials, passphrase)
-        connection = (
-            f"--upload-origin={server.environment.upload_origin}",
-            f"--download-origin={server.environment.download_origin}",
-            f"--pkcs12={files.pkcs12}",
-            f"--passphrase-env={_PASSPHRASE}",
-            f"--ca-file={files.ca_file}",
-        )
+        """Write what a process of its own needs to talk to the server, and to nothing that a user's profile names."""
+        profile = credentials / "aiomar.toml"
+        profile.touch(mode=0o600)
+        profile.write_text("[demo]\n", encoding="ascii")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("AIOMAR_")}
-        return cls(("download", *words, *connection, "--json", "--quiet"), environ | {_PASSPHRASE: passphrase})
+        environ |= server.environ(credentials, secrets.token_urlsafe(_PASSPHRASE_BYTES))
+        return cls(("download", *words, "--profile=demo", "--json", "--quiet"), environ, credentials)
 
     async def run(self, *, kill_after: int | None = None) -> list[Record]:
         """Run it and give what it told; kill it when it has told of so many finished files."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "aiomar.cli",
+            "aiomar",
             *self.words,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             env=self.environ,
+            cwd=self.place,
         )
         told: list[Record] = []
         finished = 0

@@ -40,12 +40,24 @@ class Running:
     """Says what the columns of the server's CSV files are."""
     state_dir: Path
     """Made by the first upload."""
+    control_url: str
+    """Of the control page; it holds a secret that ends with the server."""
+
+
+@attrs.frozen(kw_only=True)
+class _Ports:
+    """Where to listen; 0 for any free port."""
+
+    upload: int
+    download: int
+    control: int
 
 
 def simulate(
     *,
     port: Annotated[int, NUMBER] = 0,
     download_port: Annotated[int, NUMBER] = 0,
+    control_port: Annotated[int, NUMBER] = 0,
     dir_: Annotated[Path | None, Parameter(name="--dir"), DIRECTORY] = None,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
@@ -54,20 +66,25 @@ def simulate(
     It speaks mutual TLS with an authority of its own, knows the meters 1001 to 1060 and the group 123, and is as strict
     as the two documents. Needs the extra testing.
 
+    A browser can use it too, with the certificate that is written. On the control page faults are scripted and requests
+    seen as they come; only this machine reaches it, and only with the secret in its printed address.
+
     Args:
         port: Port of login and uploads; any free one if nothing else is said.
         download_port: Port of downloads, likewise.
+        control_port: Port of the control page, likewise.
         dir_: Directory for the credentials, made when missing; without it a temporary one that goes away in the end.
         display: What is shown.
     """
-    return carry_out("simulate", display, lambda out: _simulate(out, port, download_port, dir_))
+    ports = _Ports(upload=port, download=download_port, control=control_port)
+    return carry_out("simulate", display, lambda out: _simulate(out, ports, dir_))
 
 
-async def _simulate(out: Output, port: int, download_port: int, wanted: Path | None) -> int:
+async def _simulate(out: Output, ports: _Ports, wanted: Path | None) -> int:
     require_testing()
     out.when_interrupted = "the server has stopped"
     with workplace(wanted, "--dir") as directory:
-        async with _server(port, download_port, directory) as running:
+        async with _server(ports, directory) as running:
             out.record({"event": "ready", **fields(running)})
             out.line(how_to_use(running))
             await asyncio.get_running_loop().create_future()  # until somebody interrupts
@@ -75,15 +92,18 @@ async def _simulate(out: Output, port: int, download_port: int, wanted: Path | N
 
 
 @contextlib.asynccontextmanager
-async def _server(port: int, download_port: int, directory: Path) -> AsyncIterator[Running]:
+async def _server(ports: _Ports, directory: Path) -> AsyncIterator[Running]:
     from aiomar.testing import OmarServer  # noqa: PLC0415 - needs the extra, which is here now
     from aiomar.testing._csv_layout import FILE  # noqa: PLC0415 - the same
 
     async with contextlib.AsyncExitStack() as stack:
         try:
-            server = await stack.enter_async_context(OmarServer(upload_port=port, download_port=download_port))
+            server = await stack.enter_async_context(
+                OmarServer(upload_port=ports.upload, download_port=ports.download, control_port=ports.control)
+            )
         except (OSError, OverflowError) as error:
-            raise ConfigError(f"a port cannot be used ({error}): choose with --port and --download-port") from error
+            options = "--port, --download-port and --control-port"
+            raise ConfigError(f"a port cannot be used ({error}): choose with {options}") from error
         passphrase = secrets.token_urlsafe(_PASSPHRASE_BYTES)
         passphrase_file, csv_layout = directory / "passphrase.txt", directory / FILE.name
         try:
@@ -103,6 +123,7 @@ async def _server(port: int, download_port: int, directory: Path) -> AsyncIterat
             passphrase_file=passphrase_file,
             csv_layout=csv_layout,
             state_dir=directory / "state",
+            control_url=server.control_url,
         )
 
 
@@ -131,6 +152,7 @@ export AIOMAR_PKCS12={pkcs12}
 export AIOMAR_PASSPHRASE="$(cat {passphrase})"
 export AIOMAR_CA_FILE={ca_file}
 export AIOMAR_STATE_DIR={state_dir}
+export AIOMAR_CONTROL_URL={running.control_url}
 
 aiomar check
 aiomar download --meter 1001 --group 123 --from 2026-03-01 --to 2026-03-31 --format mdef --time dst --into data
@@ -138,4 +160,8 @@ aiomar upload data/meter-1001_20260301_20260331_dst.dat
 aiomar submissions list
 # CSV from here has a layout of its own; export and report read it with --layout {csv_layout}
 curl --cacert {ca_file} --cert {certificate} --key {key} --pass "$AIOMAR_PASSPHRASE" {upload}/fr_top.jsp
+
+In a browser: trust {ca_file}, import {pkcs12}
+(its passphrase: cat {passphrase}), and open {upload}/
+AIOMAR_CONTROL_URL is a page to script faults and to see requests: for this machine only, and a secret.
 """

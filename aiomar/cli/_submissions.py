@@ -22,9 +22,9 @@ from aiomar import ConfigError, SourceError, SubmissionRecord, Submissions, Subm
 from aiomar.cli._codes import GOOD
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import fields, plain
-from aiomar.cli._options import AGE, FILE, ID, NOWHERE, PLAIN, Connection, Display, parse_age
+from aiomar.cli._options import AGE, ALL_RECORDS, FILE, ID, PLAIN, USUAL_LEDGERS, Display, Ledgers, Records, parse_age
 from aiomar.cli._output import Output, count
-from aiomar.cli._settings import environment_if_any, state_dir_of
+from aiomar.cli._settings import records_of, state_dir_of
 from aiomar.cli._submissions_confirm import confirm
 
 _SHOWN_SHA256 = 12
@@ -42,7 +42,7 @@ def list_(
     *,
     state: tuple[SubmissionState, ...] = (),
     csv_: Annotated[bool, Parameter(name="--csv")] = False,
-    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    connection: Annotated[Records, Parameter(name="*")] = ALL_RECORDS,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
     """List submissions, oldest first.
@@ -62,7 +62,8 @@ def list_(
     def prepare(out: Output) -> Work:
         if csv_ and display.json:
             raise ConfigError("--csv and --json are two ways to say the same: give one of them")
-        records = _ledgers(connection).records(states=set(state) or None, upload_origin=_origin(connection))
+        state_dir, origin = records_of(connection, environ=os.environ, tell=out.say)
+        records = Submissions(state_dir).records(states=set(state) or None, upload_origin=origin)
         return _list(out, records, as_csv=csv_)
 
     return carry_out("submissions list", display, prepare)
@@ -74,7 +75,7 @@ def show(
     /,
     *,
     save: Annotated[Path | None, FILE] = None,
-    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    connection: Annotated[Ledgers, Parameter(name="*")] = USUAL_LEDGERS,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
     """Show everything that is known of a submission, and how it came to be known.
@@ -87,7 +88,12 @@ def show(
         connection: Where the records are.
         display: What is shown.
     """
-    return carry_out("submissions show", display, lambda out: _show(out, _ledgers(connection), id_, save))
+
+    def prepare(out: Output) -> Work:
+        ledgers = Submissions(state_dir_of(connection, environ=os.environ, tell=out.say))
+        return _show(out, ledgers, id_, save)
+
+    return carry_out("submissions show", display, prepare)
 
 
 @submissions.command
@@ -99,7 +105,7 @@ def resolve(
     rejected: bool = False,
     file_id: Annotated[str | None, ID] = None,
     note: Annotated[str | None, Parameter(metavar="TEXT")] = None,
-    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    connection: Annotated[Ledgers, Parameter(name="*")] = USUAL_LEDGERS,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
     """Write down what you found out about a submission of unknown outcome.
@@ -131,7 +137,7 @@ def resolve(
 def prune(
     *,
     older_than: Annotated[str, AGE],
-    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    connection: Annotated[Ledgers, Parameter(name="*")] = USUAL_LEDGERS,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
     """Let go of the content of old submissions; what was submitted, when, and its file id stay.
@@ -155,13 +161,9 @@ def prune(
 submissions.command(confirm)
 
 
-def _ledgers(connection: Connection) -> Submissions:
+def _ledgers(connection: Ledgers) -> Submissions:
+    """Give the ledgers to change; a profile that cannot be used might name another place."""
     return Submissions(state_dir_of(connection, environ=os.environ))
-
-
-def _origin(connection: Connection) -> str | None:
-    environment = environment_if_any(connection, environ=os.environ)
-    return None if environment is None else environment.upload_origin
 
 
 async def _list(out: Output, records: Iterable[SubmissionRecord], *, as_csv: bool) -> int:

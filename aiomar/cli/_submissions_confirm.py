@@ -99,7 +99,7 @@ def confirm(
             source=source,
             timeout=dt.timedelta() if once else parse_age(timeout, "--timeout", least=0),
         )
-        return _confirm(out, id_, wanted, configure(connection, environ=os.environ, ask=asker()))
+        return _confirm(out, id_, wanted, configure(connection, environ=os.environ, ask=asker(), tell=out.say))
 
     return carry_out("submissions confirm", display, prepare)
 

@@ -65,14 +65,11 @@ def upload(
         display: What is shown.
     """
 
-    def config() -> OmarConfig:
-        return configure(connection, environ=os.environ, ask=asker())
-
     def prepare(out: Output) -> Work:
-        if not dry_run:
-            return _send(out, files, config(), resend=resend)
-        known = has_certificate(connection, environ=os.environ)
-        return _judge(out, files, config() if known else None, resend=resend)
+        if dry_run and not has_certificate(connection, environ=os.environ):
+            return _judge(out, files, None, resend=resend)
+        config = configure(connection, environ=os.environ, ask=asker(), tell=out.say)
+        return (_judge if dry_run else _send)(out, files, config, resend=resend)
 
     return carry_out("upload", display, prepare)
 

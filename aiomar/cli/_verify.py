@@ -16,7 +16,7 @@ from aiomar import CheckedFile, Environment, RebuiltCatalogue, rebuild_catalogue
 from aiomar.cli._codes import DATA, GOOD
 from aiomar.cli._frame import carry_out
 from aiomar.cli._json import fields
-from aiomar.cli._options import NOWHERE, PLACE, PLAIN, Connection, Display
+from aiomar.cli._options import ANY_ORIGIN, PLACE, PLAIN, Display, Origin
 from aiomar.cli._output import Output, count
 from aiomar.cli._reading import in_thread
 from aiomar.cli._settings import environment_of
@@ -28,7 +28,7 @@ def verify(
     /,
     *,
     rebuild: bool = False,
-    connection: Annotated[Connection, Parameter(name="*")] = NOWHERE,
+    connection: Annotated[Origin, Parameter(name="*")] = ANY_ORIGIN,
     display: Annotated[Display, Parameter(name="*")] = PLAIN,
 ) -> int:
     """Read every file of a directory again and hold it against the catalogue that downloads keep there.

@@ -37,6 +37,7 @@ _CONCESSIONS = tuple(
 _CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # The same where aiohttp kept only the number, or not even that.
 _CUT_NUMBERS = frozenset({None, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+_PROXY_WANTS_LOGIN = 407
 
 
 def translate(  # noqa: PLR0911 - a table, read from top to bottom
@@ -65,7 +66,7 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) or (
         phase == "connect" and not isinstance(error, aiohttp.ClientConnectorError)
     ):
-        return ConnectError(f"the proxy made no connection to {place} ({_brief(error)}): check proxy=")
+        return _from_proxy(error, place)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return ConnectError(f"the name of {place} cannot be resolved: check the network and the environment's origins")
     if _is_cut(error) and not answered:
@@ -81,6 +82,20 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return _malformed(f"the answer of {place} is not proper HTTP ({_brief(error)}): try again")
     return TransportError(f"the connection to {place} was lost ({_brief(error)}): try again")
+
+
+def _from_proxy(error: BaseException, place: str) -> ConnectError:
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return ConnectError(f"the proxy made no connection to {place} ({_brief(error)}): check proxy=")
+    if error.status == _PROXY_WANTS_LOGIN:
+        return ConnectError(
+            f"the proxy wants a name and a password before it connects to {place}, and aiomar gives none: have it let "
+            "this machine through, or give proxy= one that logs in to it"
+        )
+    return ConnectError(
+        f"the proxy made no connection to {place}, it answered {error.status}: check proxy=, and that the proxy may "
+        "connect there"
+    )
 
 
 def bare(error: BaseException) -> BaseException:

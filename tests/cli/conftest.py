@@ -78,8 +78,9 @@ def serving(authority: Authority, directory: Path) -> Iterator[Place]:
 
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty working directory, and none of our variables."""
+    """An empty working directory, none of our variables, and nobody's profiles."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in [name for name in os.environ if name.startswith("AIOMAR_")]:
         monkeypatch.delenv(name)
 

@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from aiomar import ConfigError, Group, LimitError, Meter
-from aiomar.cli._options import parse_age, parse_day, parse_ids, parse_selections
+from aiomar import ConfigError, Group, Meter
+from aiomar.cli._options import parse_age, parse_day, parse_selections
 
 TODAY = dt.date(2026, 3, 1)
 
@@ -52,19 +52,6 @@ def test_ages_that_are_none(text: str) -> None:
     """Everything else is refused with the option's name, and with examples."""
     with pytest.raises(ConfigError, match=r"--max-age must be .* like 12h or 3d"):
         parse_age(text, "--max-age")
-
-
-def test_ids_from_lines() -> None:
-    """A meter is meant unless a group is named; blank lines and comments are passed over."""
-    lines = ["\ufeff1001\n", "\n", "# a comment\n", "group:7\r\n", "meter: 1002 \n", "  1003  \n", "plant:4\n"]
-    expected = [Meter("1001"), Group("7"), Meter("1002"), Meter("1003"), Meter("plant:4")]
-    assert list(parse_ids(lines, "ids.txt")) == expected
-
-
-def test_a_bad_line_is_named() -> None:
-    """The error says where the bad id is."""
-    with pytest.raises(LimitError, match=r"line 2 of ids\.txt"):
-        list(parse_ids(["1\n", "group:\n"], "ids.txt"))
 
 
 def test_selections_are_put_together() -> None:

@@ -18,7 +18,7 @@ from aiomar.formats import CsvLayout
 from aiomar.testing import CSV_LAYOUT, Authority, CutBody, Stall
 from tests.cli.conftest import Place
 
-AIOMAR = (sys.executable, "-m", "aiomar.cli")
+AIOMAR = (sys.executable, "-m", "aiomar")
 _WITHOUT = "import sys; sys.modules['uvloop'] = None; from aiomar.cli import main; sys.exit(main())"
 WITHOUT_UVLOOP = (sys.executable, "-c", _WITHOUT)
 
@@ -102,7 +102,7 @@ def test_what_simulate_prints_works() -> None:
     with started("simulate", "--dir", "simulated dir") as process:
         printed = lines_until(process, "curl ")
         commands = [line for line in printed[2:] if shutil.which("curl") or not line.startswith("curl")]
-        script = "\n".join(["set -e", f'aiomar() {{ "{sys.executable}" -m aiomar.cli "$@"; }}', *commands])
+        script = "\n".join(["set -e", f'aiomar() {{ "{sys.executable}" -m aiomar "$@"; }}', *commands])
         ended = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         process.send_signal(signal.SIGINT)
