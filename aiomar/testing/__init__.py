@@ -4,6 +4,9 @@
 
     async with OmarServer(meters=["1001"], faults=[CutBody(after=500)]) as server:
         config = OmarConfig(server.identity(), server.environment, trust=server.trust)
+        async with OmarClient(config) as client:
+            asked = {"file_format": FileFormat.CSV, "time_type": TimeType.PST}
+            await client.download(Meter("1001"), start, end, **asked, into="data")  # cut once, and repeated
 
 Needs the extra ``testing``.  Names are loaded when they are first used, so that the pytest plugin, which pytest imports
 wherever aiomar is installed, starts fast and works without the extra.
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from aiomar.testing._server import DEFAULT_GROUPS, DEFAULT_METERS, OmarServer
     from aiomar.testing._sessions import CookieMode
     from aiomar.testing._site import Upload
+    from aiomar.testing._thread import in_thread
 
 __all__ = [
     "CSV_LAYOUT",
@@ -65,6 +69,7 @@ __all__ = [
     "Status",
     "UnusedFaultError",
     "Upload",
+    "in_thread",
 ]
 
 _HOMES = {
@@ -74,6 +79,7 @@ _HOMES = {
     "_server": ("DEFAULT_GROUPS", "DEFAULT_METERS", "OmarServer"),
     "_sessions": ("CookieMode",),
     "_site": ("Upload",),
+    "_thread": ("in_thread",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

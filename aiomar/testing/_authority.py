@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from aiomar.protocol import Environment
+
 try:
     import trustme
 except ImportError as error:
@@ -37,6 +39,17 @@ class Credentials:
     """The key as PEM, encrypted under the passphrase if there is one."""
     ca_file: Path
     """The authority that signed the server's certificate, as PEM."""
+
+    def environ(self, environment: Environment, passphrase: str) -> dict[str, str]:
+        """Give the ``AIOMAR_*`` variables of a client with these files; its ledger gets a directory beside them."""
+        return {
+            "AIOMAR_UPLOAD_ORIGIN": environment.upload_origin,
+            "AIOMAR_DOWNLOAD_ORIGIN": environment.download_origin,
+            "AIOMAR_PKCS12": str(self.pkcs12),
+            "AIOMAR_PASSPHRASE": passphrase,
+            "AIOMAR_CA_FILE": str(self.ca_file),
+            "AIOMAR_STATE_DIR": str(self.pkcs12.with_name("state")),
+        }
 
 
 def _encryption(passphrase: str | None) -> KeySerializationEncryption:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import attrs
 
@@ -27,12 +27,13 @@ class Fault(abc.ABC):
     """Base of all faults.
 
     Args:
-        on: ``"login"``, ``"download"`` or ``"upload"``; ``"other"`` for a path that the site does not have.
+        on: ``"login"``, ``"download"`` or ``"upload"``; ``"page"`` for a page that only people need, ``"other"`` for a
+            path that the site does not have.
         times: how many matching requests it meets before it is used up.
         match: text that must be in the request target (path and query as on the wire); `None` for any.
     """
 
-    on: Kind = attrs.field(default="download", validator=attrs.validators.in_(("login", "download", "upload", "other")))
+    on: Kind = attrs.field(default="download", validator=attrs.validators.in_(get_args(Kind)))
     times: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     match: str | None = None
     unread: ClassVar[bool] = False
@@ -255,6 +256,21 @@ class FaultScript:
     def add(self, faults: Iterable[Fault]) -> None:
         """Queue faults behind those that wait."""
         self._waiting += [(fault, fault.times) for fault in faults]
+
+    @property
+    def waiting(self) -> tuple[tuple[Fault, int], ...]:
+        """The faults that wait, each with the number of requests that it still will meet."""
+        return tuple(self._waiting)
+
+    @property
+    def misfires(self) -> tuple[str, ...]:
+        """What fired and could do nothing, in words."""
+        return tuple(self._misfires)
+
+    def forget(self) -> None:
+        """Forget all of them, also what fired in vain."""
+        self._waiting.clear()
+        self._misfires.clear()
 
     def take(self, kind: Kind, target: str) -> Fault | None:
         """Give the first waiting fault that is for this request, and count it as fired."""

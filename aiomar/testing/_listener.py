@@ -1,4 +1,4 @@
-"""One listening port with mutual TLS.
+"""One listening port, with mutual TLS or without.
 
 Accepting is done here, not by ``loop.create_server``, for two reasons: every TCP connection is counted, also one whose
 handshake fails, and a connection in the middle of its handshake can be ended when the server stops.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 
 _HANDSHAKE = 10.0
 _GOODBYE = 0.5
 """Seconds to wait for the peer's part of the TLS handshake, and of its close."""
 _BACKLOG = 512
+_LINGER_NONE = struct.pack("ii", 1, 0)
 
 
 class Listener:
@@ -22,11 +24,11 @@ class Listener:
 
     Args:
         factory: makes the protocol of one connection.
-        context: the server's side of TLS.
+        context: the server's side of TLS; `None` for plain TCP.
         port: a port number; 0 for any free one.
     """
 
-    def __init__(self, factory: Callable[[], asyncio.Protocol], context: ssl.SSLContext, port: int) -> None:
+    def __init__(self, factory: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None, port: int) -> None:
         self._factory = factory
         self._context = context
         self._socket = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
@@ -52,8 +54,8 @@ class Listener:
                 self._factory,
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=_HANDSHAKE,
-                ssl_shutdown_timeout=_GOODBYE,
+                ssl_handshake_timeout=_HANDSHAKE if self._context else None,
+                ssl_shutdown_timeout=_GOODBYE if self._context else None,
             )
         except OSError:
             self.refused += 1
@@ -63,3 +65,12 @@ class Listener:
         self._task.cancel()
         await asyncio.wait((self._task,))
         self._socket.close()
+
+
+def reset(transport: asyncio.Transport | None) -> None:
+    """End a connection with a TCP reset: no lingering, no goodbye."""
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+    transport.abort()

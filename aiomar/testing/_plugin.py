@@ -1,15 +1,18 @@
-"""Fixtures for tests of programs that use aiomar: ``omar_server``, ``omar_config`` and ``omar_client``.
+"""Fixtures for tests of programs that use aiomar: a server, and what leads a client or another process to it.
 
 pytest loads this file in every run where aiomar is installed, so it imports nothing of the extra, which may be missing;
-the fixtures import what they need when a test asks for them.  The asynchronous ones run under pytest-asyncio in either
-of its modes; without it they are plain fixtures, for another plugin that runs asynchronous ones.
+the fixtures import what they need when a test asks for them.
+
+The server runs in a thread of its own: so it serves synchronous tests, other processes and every event loop alike, and
+goes on while a test blocks.  Only the open client needs the loop of the test.  Its fixture runs under pytest-asyncio in
+either of its modes; without it, it is a plain asynchronous fixture, for another plugin that runs those.
 """
 # ruff: noqa: PLC0415 - see above: imports belong to the fixtures here
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,13 +36,19 @@ def omar_authority() -> Authority:
     return Authority()
 
 
-@async_fixture
-async def omar_server(omar_authority: Authority) -> AsyncIterator[OmarServer]:
+@pytest.fixture
+def omar_server(omar_authority: Authority) -> Iterator[OmarServer]:
     """A running embedded OMAR-Online of the test's own; a scripted fault that never fired fails the test."""
-    from aiomar.testing import OmarServer
+    from aiomar.testing import OmarServer, in_thread
 
-    async with OmarServer(authority=omar_authority) as server:
+    with in_thread(OmarServer(authority=omar_authority)) as server:
         yield server
+
+
+@pytest.fixture
+def omar_environ(omar_server: OmarServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The ``AIOMAR_*`` variables that lead another process to that server, with a ledger of the test's own."""
+    return omar_server.environ(tmp_path_factory.mktemp("omar"))
 
 
 @pytest.fixture

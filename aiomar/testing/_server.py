@@ -1,8 +1,7 @@
 """An OMAR-Online in this process: two ports, mutual TLS, a strict site, and trouble on demand.
 
-The site (`_site.py`) decides what is said, a fault (`_faults.py`) what becomes of it, and this file carries it out.  It
-is the only one that knows aiohttp's server.  A whole answer goes out through aiohttp; everything else is written to the
-transport as raw bytes, because aiohttp rightly refuses to send broken HTTP.
+The site (`_site.py`) decides what is said, a fault (`_faults.py`) what becomes of it, and a port (`_http.py`) carries
+it out.  This file puts them together.
 """
 
 from __future__ import annotations
@@ -11,10 +10,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import functools
-import logging
-import socket
 import ssl
-import struct
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,19 +18,20 @@ from types import TracebackType
 from typing import Self
 
 import attrs
-from aiohttp import web
-from multidict import CIMultiDict
 
 from aiomar.protocol import Environment, FileFormat, Meter, Selection, Span, TimeType
 from aiomar.testing._authority import Authority, Credentials
 from aiomar.testing._capacity import Workers
+from aiomar.testing._control_port import ControlPort
 from aiomar.testing._faults import Fault, FaultScript
+from aiomar.testing._home import Home
+from aiomar.testing._http import Answered, Exchange, Port
 from aiomar.testing._listener import Listener
 from aiomar.testing._log import Connections, Log, RequestRecord
 from aiomar.testing._reading import Query
 from aiomar.testing._sessions import CookieMode, Sessions
 from aiomar.testing._site import Door, Site, SiteRequest, Upload, busy
-from aiomar.testing._wire import Delivery, Ending, whole
+from aiomar.testing._wire import whole
 from aiomar.transport import ClientIdentity, Trust
 
 DEFAULT_METERS = tuple(str(number) for number in range(1001, 1061))
@@ -43,12 +40,7 @@ DEFAULT_GROUPS: Mapping[str, Sequence[str]] = {"123": DEFAULT_METERS[:3]}
 """The group of the sample address in DL 3.1, with three meters."""
 
 _PASSPHRASE = "correct horse"  # noqa: S105 - it protects a certificate that only the embedded server accepts
-_PATIENCE = 1.0
-"""Seconds that a handler gets to end after its connection was cut; it needs a few turns of the loop."""
 _NOT_RUNNING = "the server is not running: enter it with 'async with' first"
-_LINGER_NONE = struct.pack("ii", 1, 0)
-_PIECE = 65_536
-_log = logging.getLogger("aiomar.testing")
 
 
 def _ids(values: Iterable[str | Meter]) -> tuple[str, ...]:
@@ -71,6 +63,8 @@ class OmarServer:
         service_time: seconds that each download is worked on; it counts only where there is a `capacity`.
         upload_port: port of login and upload; 0 for any free one.
         download_port: port of the downloads; 0 for any free one.
+        control_port: port of the control page (`control_url`), which only this machine reaches; 0 for any free one,
+            `None` for no such page.
         maximum_tls: the newest version of TLS to speak; `None` for the newest there is.
         authority: who signs the certificates; `None` for a new one.
 
@@ -93,53 +87,51 @@ class OmarServer:
         service_time: float = 0.02,
         upload_port: int = 0,
         download_port: int = 0,
+        control_port: int | None = None,
         maximum_tls: ssl.TLSVersion | None = None,
         authority: Authority | None = None,
     ) -> None:
-        self._known = frozenset(_ids(meters)), {group: _ids(members) for group, members in groups.items()}
+        self._known = _ids(meters), {group: _ids(members) for group, members in groups.items()}
         self._sessions = functools.partial(Sessions, cookies, requests=session_requests, single=single_session)
+        self._wanted = {Door.UPLOAD: upload_port, Door.DOWNLOAD: download_port}
+        self._ports: dict[Door, Port] = {}
         self._site = self._new_site()
         self._log = Log()
         self._faults = FaultScript(faults)
         self._latency = latency
         self._workers = None if capacity is None else Workers(capacity, service_time)
-        self._ports = {Door.UPLOAD: upload_port, Door.DOWNLOAD: download_port}
+        self._control = None if control_port is None else ControlPort(self, control_port)
         self._maximum_tls = maximum_tls
         self._authority = Authority() if authority is None else authority
-        self._web: dict[Door, web.Server] = {}
-        self._listeners: dict[Door, Listener] = {}
         self._closing = contextlib.AsyncExitStack()
         self._directory: Path | None = None
+        self._home = Home()
 
     def _new_site(self) -> Site:
-        return Site(*self._known, self._sessions())
+        return Site(*self._known, self._sessions(), self.environment if len(self._ports) == len(Door) else None)
 
     def _both(self) -> tuple[Listener, Listener]:
-        if len(self._listeners) != len(Door):
+        if len(self._ports) != len(Door):
             raise RuntimeError(_NOT_RUNNING)
-        return self._listeners[Door.UPLOAD], self._listeners[Door.DOWNLOAD]
+        return self._ports[Door.UPLOAD].listener, self._ports[Door.DOWNLOAD].listener
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Open both ports."""
+        """Open the ports."""
         async with contextlib.AsyncExitStack() as stack:
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aiomar-")))
             self.ca_file.write_bytes(self._authority.ca_pem)
             context = self._authority.server_context(self._maximum_tls)
-            for door, port in self._ports.items():
-                server = web.Server(
-                    functools.partial(self._handle, door),
-                    handler_cancellation=True,
-                    access_log=None,
-                    logger=_log,
-                    lingering_time=0,
-                    auto_decompress=False,
-                )
-                self._web[door] = server
-                stack.push_async_callback(self._hang_up, server)
-                self._listeners[door] = Listener(server, context, port)
-                stack.push_async_callback(self._listeners[door].close)
+            for door, port in self._wanted.items():
+                self._ports[door] = Port(functools.partial(self._handle, door), context, port)
+                stack.push_async_callback(self._ports[door].close)
+            if self._control is not None:
+                await stack.enter_async_context(self._control)
+            # The pages of the site link from one port to the other; nobody has been answered yet.
+            self._site = self._new_site()
+            self._home.enter()
+            stack.callback(self._home.leave)
             self._closing = stack.pop_all()
         return self
 
@@ -151,13 +143,6 @@ class OmarServer:
         if exc_type is None:
             self.check_faults()
 
-    @staticmethod
-    async def _hang_up(server: web.Server) -> None:
-        for handler in server.connections:
-            if handler.transport is not None:
-                handler.transport.abort()
-        await server.shutdown(_PATIENCE)
-
     # --- What a client needs ------------------------------------------------------------------------------------------
 
     @property
@@ -165,6 +150,13 @@ class OmarServer:
         """The two origins."""
         upload, download = (f"https://localhost:{listener.port}" for listener in self._both())
         return Environment("embedded", upload, download)
+
+    @property
+    def control_url(self) -> str:
+        """Where the control page is, its secret included; there is one only with a `control_port`."""
+        if self._control is None:
+            raise RuntimeError("there is no control page: give OmarServer a control_port")
+        return self._control.control.url
 
     @property
     def ca_file(self) -> Path:
@@ -180,7 +172,7 @@ class OmarServer:
 
     def identity(self) -> ClientIdentity:
         """Give a client certificate that this server accepts."""
-        return ClientIdentity.from_pkcs12(self.pkcs12(_PASSPHRASE), _PASSPHRASE)
+        return ClientIdentity.from_pkcs12(self.pkcs12())
 
     def pkcs12(self, passphrase: str | None = None) -> bytes:
         """Give that certificate and its key as the content of a ``.p12`` file."""
@@ -190,11 +182,18 @@ class OmarServer:
         """Write the client's files (PKCS#12, PEM, authority) into a directory that exists."""
         return self._authority.write(Path(directory), passphrase)
 
+    def environ(self, directory: str | Path, passphrase: str = _PASSPHRASE) -> dict[str, str]:
+        """Write the client's files into a directory that exists; give the ``AIOMAR_*`` variables that lead here.
+
+        They are all that another process, or `OmarConfig.from_env`, needs; its ledger is below that directory too.
+        """
+        return self.write_credentials(directory, passphrase).environ(self.environment, passphrase)
+
     # --- Trouble ------------------------------------------------------------------------------------------------------
 
     def script(self, *faults: Fault) -> None:
         """Queue faults; each fires for the next request that it is for, in order."""
-        self._faults.add(faults)
+        self._home.change(lambda: self._faults.add(faults))
 
     def check_faults(self) -> None:
         """Do nothing if every scripted fault has fired.
@@ -202,14 +201,21 @@ class OmarServer:
         Raises:
             UnusedFaultError: naming those that did not.
         """
-        self._faults.check()
+        self._home.change(self._faults.check)
+
+    def forget_faults(self) -> None:
+        """Take back the faults that still wait; those that fired in vain are forgotten too."""
+        self._home.change(self._faults.forget)
 
     def expire_sessions(self) -> None:
         """End every session: the next request under each gets the login page."""
-        self._site.expire_sessions()
+        self._home.change(self._site.expire_sessions)
 
     def clear(self) -> None:
         """Forget requests, uploads, sessions and faults, as if just started; connections stay open and counted."""
+        self._home.change(self._clear)
+
+    def _clear(self) -> None:
         self._site, self._log, self._faults = self._new_site(), Log(), FaultScript()
         if self._workers:
             self._workers.clear()
@@ -230,6 +236,21 @@ class OmarServer:
     def logins(self) -> int:
         """How many logins gave a session."""
         return self._site.logins
+
+    @property
+    def live_sessions(self) -> int:
+        """How many sessions have not ended."""
+        return self._site.live_sessions
+
+    @property
+    def waiting_faults(self) -> Sequence[tuple[Fault, int]]:
+        """The scripted faults that have not fired as often as they should, each with how often it still will."""
+        return self._faults.waiting
+
+    @property
+    def vain_faults(self) -> Sequence[str]:
+        """The faults that met a request and could do nothing, in words."""
+        return self._faults.misfires
 
     @property
     def max_concurrent_uploads(self) -> int:
@@ -274,17 +295,16 @@ class OmarServer:
 
     # --- One request --------------------------------------------------------------------------------------------------
 
-    async def _handle(self, door: Door, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, door: Door, exchange: Exchange) -> Answered:
         now = dt.datetime.now(dt.UTC)
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
-        asked = SiteRequest(door=door, method=request.method, target=request.raw_path, headers=headers)
+        asked = SiteRequest(door=door, method=exchange.method, target=exchange.target, headers=exchange.headers)
         site, log, faults = self._site, self._log, self._faults
         with log.running(asked.kind):
             fault = faults.take(asked.kind, asked.target)
             delivery = None
             try:
                 if fault is None or not fault.unread:
-                    asked = attrs.evolve(asked, body=await request.content.read())
+                    asked = attrs.evolve(asked, body=await exchange.body())
                 if fault is not None:
                     delivery = fault.deliver(site, asked)
                 elif asked.kind == "download" and self._workers and not await self._workers.work():
@@ -297,31 +317,4 @@ class OmarServer:
                 faults.misfired(fault, delivery.misfire)
             # Without latency too, one turn of the loop: requests that came together are then seen to run together.
             await asyncio.sleep(delivery.wait + self._latency)
-            return await self._carry_out(delivery, request)
-
-    @staticmethod
-    async def _carry_out(delivery: Delivery, request: web.BaseRequest) -> web.StreamResponse:
-        """Send an answer whole, or write its bytes and end the connection as it says."""
-        if delivery.reply is not None:
-            reply = delivery.reply
-            return web.Response(status=reply.status, body=reply.body, headers=CIMultiDict(reply.headers))
-        for at in range(0, len(delivery.wire), _PIECE):
-            await request.writer.write(delivery.wire[at : at + _PIECE])
-        await request.writer.drain()
-        if delivery.ending is Ending.STALL:
-            # Cancelled when the connection ends, from either side.
-            await asyncio.get_running_loop().create_future()
-        if delivery.ending is Ending.RESET:
-            _reset(request.transport)
-        request.protocol.force_close()
-        # The connection is gone: aiohttp notices when it tries to send this, and ends the handler without a word.
-        return web.Response()
-
-
-def _reset(transport: asyncio.Transport | None) -> None:
-    """End a connection with a TCP reset: no lingering, no goodbye."""
-    if transport is None:
-        return
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-    transport.abort()
+            return await exchange.carry_out(delivery)

@@ -1,4 +1,9 @@
-"""The sessions of the embedded site: the cookies of a login, and the ``Cookie`` header that proves it (SUB 3.1.1)."""
+"""The sessions of the embedded site: the cookies of a login, and the ``Cookie`` header that proves it (SUB 3.1.1).
+
+A program has to send the first cookie back and nothing else.  A browser cannot: it sends every cookie that it was given
+and, of a repeated name, the last one.  So the pages for people have sessions of another kind, with a cookie of their
+own that may stand among others.  Only those pages set it, so nothing becomes easier for a program.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,19 @@ class CookieMode(enum.Enum):
     """RFC 2109: ``Version="1"``, a quoted value, ``Path="/"``; it is proved by ``$Version=1; NAME="…"; $Path="/"``."""
 
 
+class Visit(enum.Enum):
+    """What the cookies of a request say of a person's session."""
+
+    NEW = "new"
+    """There was none."""
+    LIVE = "live"
+    GONE = "gone"
+    """There was one, and it has ended."""
+
+
 _NAME = "JSESSIONID"
+_PERSON = "OMARPERSON"
+"""Our own: the documents know nothing of it."""
 
 
 def _token(word: str, number: int) -> str:
@@ -42,7 +59,9 @@ class Sessions:
         self._requests = requests
         self._single = single
         self._left: dict[str, int | None] = {}
-        self.opened = 0
+        self._visits: dict[str, int | None] = {}
+        self._welcomed = 0
+        self.opened: int = 0
 
     def open(self) -> tuple[str, ...]:
         """Open a session; give the ``Set-Cookie`` lines."""
@@ -66,17 +85,48 @@ class Sessions:
         return f"{_NAME}={_token('anonymous', self.opened)}; Path=/"
 
     def prove(self, cookie_headers: Sequence[str]) -> bool:
-        """Judge the ``Cookie`` headers of a request: one header, the session's cookie verbatim and nothing else."""
-        if len(cookie_headers) != 1 or cookie_headers[0] not in self._left:
+        """Judge the ``Cookie`` headers of an upload or a download.
+
+        From a program: one header, the session's cookie verbatim and nothing else.  From a person: see above.
+        """
+        if len(cookie_headers) != 1:
             return False
-        proof = cookie_headers[0]
-        left = self._left[proof]
-        if left is not None:
-            self._left[proof] = left - 1
-            if left <= 1:
-                del self._left[proof]
-        return True
+        for sessions, proof in ((self._left, cookie_headers[0]), (self._visits, _visit_cookie(cookie_headers))):
+            if proof in sessions:
+                left = sessions[proof]
+                if left is not None:
+                    sessions[proof] = left - 1
+                    if left <= 1:
+                        del sessions[proof]
+                return True
+        return False
+
+    def welcome(self) -> str:
+        """Open a session for a person with a browser; give its ``Set-Cookie`` line."""
+        self._welcomed += 1
+        cookie = f"{_PERSON}={_token('person', self._welcomed)}"
+        self._visits[cookie] = self._requests
+        return f"{cookie}; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+    def visit(self, cookie_headers: Sequence[str]) -> Visit:
+        """Tell whether the cookies are those of a person's session; unlike `prove` it counts nothing."""
+        cookie = _visit_cookie(cookie_headers)
+        if not cookie:
+            return Visit.NEW
+        return Visit.LIVE if cookie in self._visits else Visit.GONE
 
     def expire(self) -> None:
         """End every session."""
         self._left.clear()
+        self._visits.clear()
+
+    @property
+    def live(self) -> int:
+        """How many have not ended."""
+        return len(self._left) + len(self._visits)
+
+
+def _visit_cookie(cookie_headers: Sequence[str]) -> str:
+    """Give the cookie of a person's session out of all that a browser sends; empty where there is none."""
+    pairs = (pair for line in cookie_headers for pair in line.split("; "))
+    return next((pair for pair in pairs if pair.startswith(f"{_PERSON}=")), "")

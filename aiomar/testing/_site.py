@@ -6,6 +6,9 @@ It is as strict as the two documents and refuses in their way.  Where they are s
 - a download that cannot be done gives an HTML error page with status 200 (bad request, unknown id: "No data");
 - data comes as ``text/html`` (CSV) or ``application/octet-stream`` (MDEF), so no client can tell a page by its type;
 - a program answers on its own port only: login and upload on one, the downloads on the other; the rest is a 404 page.
+
+Beside the programs there are pages for people (`_pages.py`).  On those the certificate alone logs a visitor in, and
+whoever comes from them gets the programs' answers in a frame with links, and data with a name to be saved under.
 """
 
 from __future__ import annotations
@@ -17,16 +20,17 @@ from typing import Literal
 
 import attrs
 
-from aiomar.protocol import FileFormat, Group, Meter
-from aiomar.testing import _data, _html
+from aiomar.protocol import Environment, FileFormat, Group, Meter, Span, file_name
+from aiomar.testing import _data, _html, _pages
+from aiomar.testing._pages import Pages
 from aiomar.testing._reading import Query, Refusal, check_part, read_part, read_query
-from aiomar.testing._sessions import CookieMode, Sessions
+from aiomar.testing._sessions import CookieMode, Sessions, Visit
 
 FIRST_FILE_ID = 528_527
 """The one in the sample of SUB 3.3.1."""
 
-Kind = Literal["login", "upload", "download", "other"]
-"""What a request asks for; "other" is everything that gets a 404 page."""
+Kind = Literal["login", "upload", "download", "page", "other"]
+"""What a request asks for; "page" is what only people need, "other" everything that gets a 404 page."""
 
 
 class Door(enum.Enum):
@@ -43,8 +47,24 @@ _KINDS: Mapping[tuple[Door, str], Kind] = {
     (Door.UPLOAD, "/uploadProcess.jsp"): "upload",
     (Door.DOWNLOAD, "/getMDEF.jsp"): "download",
     (Door.DOWNLOAD, "/getSQMDCsvForDownload.jsp"): "download",
+    (Door.UPLOAD, _pages.START): "page",
+    (Door.UPLOAD, _pages.UPLOAD_FORM): "page",
+    (Door.UPLOAD, _pages.STYLE): "page",
+    (Door.DOWNLOAD, _pages.START): "page",
+    (Door.DOWNLOAD, _pages.DOWNLOAD_FORM): "page",
+    (Door.DOWNLOAD, _pages.STYLE): "page",
 }
 _FORMATS = {"/getMDEF.jsp": FileFormat.MDEF, "/getSQMDCsvForDownload.jsp": FileFormat.CSV}
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_SAFE = (
+    ("Content-Security-Policy", _POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+"""What a person's browser may do with a page: nothing that comes from elsewhere."""
+_UNKNOWN_PLACE = Environment("embedded", "https://localhost", "https://localhost:444")
 _TYPES = {FileFormat.CSV: "text/html; charset=ISO-8859-1", FileFormat.MDEF: "application/octet-stream"}
 
 
@@ -81,6 +101,8 @@ class Reply:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     body: bytes = attrs.field(repr=lambda body: f"<{len(body)} bytes>")
+    file_name: str | None = None
+    """What a person would save it as; `None` for a page."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,19 +141,29 @@ class Site:
         meters: the ids that have data.
         groups: the groups that have data, each with the ids of its meters.
         sessions: who is logged in.
+        environment: where its two ports are, for links between them; `None` where nobody follows them.
     """
 
-    def __init__(self, meters: Iterable[str], groups: Mapping[str, Iterable[str]], sessions: Sessions) -> None:
-        self._meters = frozenset(meters)
+    def __init__(
+        self,
+        meters: Iterable[str],
+        groups: Mapping[str, Iterable[str]],
+        sessions: Sessions,
+        environment: Environment | None = None,
+    ) -> None:
+        known = tuple(meters)
+        self._meters = frozenset(known)
         self._groups = {group: tuple(members) for group, members in groups.items()}
         self._sessions = sessions
+        self._pages = Pages(known, self._groups, environment or _UNKNOWN_PLACE)
         self._programs: Mapping[Kind, Callable[[SiteRequest], Reply]] = {
             "login": self._login,
             "upload": self._upload,
             "download": self._download,
+            "page": self._page,
         }
         self.uploads: list[Upload] = []
-        self.logins = 0
+        self.logins: int = 0
 
     @classmethod
     def plain(cls, mode: CookieMode = CookieMode.DISTINCT) -> Site:
@@ -147,14 +179,37 @@ class Site:
         program = self._programs.get(request.kind)
         if program is None:
             return page_reply(_html.error("404 Not Found", "The requested resource is not available."), 404)
-        if request.kind != "login" and not self._sessions.prove(request.all("Cookie")):
-            return self.login_page()
-        return program(request)
+        if request.kind in {"login", "page"}:
+            return program(request)
+        cookies = request.all("Cookie")
+        visit = self._sessions.visit(cookies)
+        if not self._sessions.prove(cookies):
+            return self._login_again(visit)
+        reply = program(request)
+        return self._for_a_person(request, reply) if visit is Visit.LIVE else reply
+
+    def _for_a_person(self, request: SiteRequest, reply: Reply) -> Reply:
+        """Put a frame around a page; let a browser save data, which it would show as a page otherwise."""
+        if reply.file_name is not None:
+            disposition = "Content-Disposition", f'attachment; filename="{reply.file_name}"'
+            return attrs.evolve(reply, headers=(*reply.headers, disposition))
+        return self._framed(reply, "Submit a file" if request.kind == "upload" else "Get meter data")
+
+    def _framed(self, reply: Reply, heading: str) -> Reply:
+        return attrs.evolve(reply, headers=(*reply.headers, *_SAFE), body=self._pages.framed(reply.body, heading))
+
+    @property
+    def live_sessions(self) -> int:
+        """How many sessions have not ended."""
+        return self._sessions.live
 
     def login_page(self) -> Reply:
         """Give the page that asks for a login; like a servlet's it carries a cookie, which is good for nothing."""
         reply = page_reply(_html.login())
         return attrs.evolve(reply, headers=(*reply.headers, ("Set-Cookie", self._sessions.anonymous())))
+
+    def _login_again(self, visit: Visit) -> Reply:
+        return self._framed(self.login_page(), "Log in") if visit is Visit.GONE else self.login_page()
 
     def _login(self, request: SiteRequest) -> Reply:
         if request.method != "GET" or request.target != request.program:
@@ -163,6 +218,38 @@ class Site:
         reply = page_reply(_html.welcome())
         cookies = tuple(("Set-Cookie", line) for line in self._sessions.open())
         return attrs.evolve(reply, headers=(*reply.headers, *cookies))
+
+    def _page(self, request: SiteRequest) -> Reply:
+        """Show a page for people; who comes without a session of theirs is logged in by the certificate (DL 2.1)."""
+        if request.method != "GET":
+            return page_reply(_html.error("Bad request", "this page takes a GET"))
+        if request.program == _pages.STYLE:
+            style = page_reply(_html.STYLE, content_type="text/css")
+            return attrs.evolve(style, headers=(*style.headers, ("Cache-Control", "max-age=600")))
+        visit = self._sessions.visit(request.all("Cookie"))
+        if visit is Visit.GONE and request.program != _pages.START:
+            return self._login_again(visit)
+        reply = self._shown(request)
+        headers = (*reply.headers, *_SAFE)
+        if visit is not Visit.LIVE:
+            self.logins += 1
+            headers = (*headers, ("Set-Cookie", self._sessions.welcome()))
+        return attrs.evolve(reply, headers=headers)
+
+    def _shown(self, request: SiteRequest) -> Reply:
+        if request.program == _pages.UPLOAD_FORM:
+            return page_reply(self._pages.upload_form())
+        if request.program == _pages.START:
+            return page_reply(self._pages.start())
+        query = request.target.partition("?")[2]
+        if not query:
+            return page_reply(self._pages.download_form(query))
+        try:
+            location = _pages.download_target(query)
+        except Refusal as refusal:
+            return page_reply(self._pages.download_form(query, str(refusal)))
+        moved = page_reply(_html.error("Moved", "The data are elsewhere."), 302)
+        return attrs.evolve(moved, headers=(*moved.headers, ("Location", location)))
 
     def _upload(self, request: SiteRequest) -> Reply:
         name, content = "", b""
@@ -189,7 +276,10 @@ class Site:
         data = self.data(query, file_format)
         if data is None:
             return page_reply(_html.error("No data", "No data was found for the selected meters and dates."))
-        return Reply(headers=(("Content-Type", _TYPES[file_format]),), body=data)
+        name = file_name(
+            query.selection, Span(query.start, query.end), file_format=file_format, time_type=query.time_type
+        )
+        return Reply(headers=(("Content-Type", _TYPES[file_format]),), body=data, file_name=name)
 
     def data(self, query: Query, file_format: FileFormat) -> bytes | None:
         """Give the data of a good request; `None` where there is none."""

@@ -160,7 +160,7 @@ def give_waiting(client: OmarClient, waiting: Waiting) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop, in which the server runs too, go on until something is so; give up after some seconds."""
+    """Let the loop and the server, in its thread, go on until something is so; give up after some seconds."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the server's log and the loop have no events for this
             await asyncio.sleep(0)

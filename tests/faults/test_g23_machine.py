@@ -191,10 +191,8 @@ class Machine(RuleBasedStateMachine):
         """Cut every connection on the server's side."""
 
         async def kill() -> None:
-            for server in self.server._web.values():
-                for handler in server.connections:
-                    if handler.transport is not None:
-                        handler.transport.abort()
+            for port in self.server._ports.values():
+                port.cut()
 
         self.do("cut", None, kill())
 

@@ -6,62 +6,22 @@ One Chromium for all tests of the file, and one report for each size; both are s
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import attrs
 import pytest
 import pytest_asyncio
 
 from aiomar.protocol import TimeType
 from aiomar.report import LoadProfile, ProfileDay, ProfileSlot, write_html
+from tests.support.browser import SIZES, Watched, assert_fits, assert_readable, launched
 from tests.support.covered import FIRST, made_up
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _MADE = dt.datetime(2026, 3, 21, 17, tzinfo=dt.UTC)
-_SIZES = {"desk": (1_280, 900), "phone": (390, 844)}
-_LEAST_CONTRAST = 4.5
-_SMALLEST_TEXT = 12
-
-_TEXTS = """() => {
-    const part = colour => colour.match(/[\\d.]+/g).map(Number);
-    const light = colour => part(colour).slice(0, 3).map(value => value / 255)
-        .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, value, place) => sum + value * [0.2126, 0.7152, 0.0722][place], 0);
-    const ground = element => {
-        for (; element; element = element.parentElement) {
-            const colour = getComputedStyle(element).backgroundColor;
-            if (part(colour).length < 4 || part(colour)[3] === 1) return colour;
-        }
-        return 'rgb(255, 255, 255)';
-    };
-    const found = new Map();
-    for (const element of document.body.querySelectorAll('*')) {
-        const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-        if (!own || !element.checkVisibility() || ['title', 'desc'].includes(element.localName)) continue;
-        const style = getComputedStyle(element);
-        const ink = element instanceof SVGElement ? style.fill : style.color;
-        const [one, other] = [light(ink), light(ground(element))].sort((a, b) => b - a);
-        const kind = [element, element.parentElement].map(one => `${one.localName} ${one.getAttribute('class') || ''}`);
-        found.set(kind, [(one + 0.05) / (other + 0.05), parseFloat(style.fontSize)]);
-    }
-    return Object.fromEntries(found);
-}"""
-"""Contrast against what is behind it, and size in pixels, of every kind of text that shows."""
 
 
 @pytest.fixture(scope="module")
@@ -98,46 +58,24 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Give the browser of this machine."""
-    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"there is no browser here: none of {', '.join(_BROWSERS)}")
-    api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-    async with api.async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=program, args=list(_OPTIONS))
-        try:
-            yield started
-        finally:
-            await started.close()
-
-
-@attrs.define
-class _Shown:
-    page: Page
-    said: list[str] = attrs.field(factory=list)
-    asked: list[str] = attrs.field(factory=list)
-
-    async def opened(self, report: Path) -> None:
-        """Open a report, and note what the page says and asks for."""
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.said.append(f"failed: {request.url}"))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        await self.page.goto(report.as_uri())
-        # Every request was for the page itself, and nothing was said.
-        assert (self.asked, self.said) == ([report.as_uri()], [])
+    async with launched() as started:
+        yield started
 
 
 async def _show(browser: Browser, report: Path, size: str, *, scheme: Literal["light", "dark"] = "light") -> Page:
-    width, height = _SIZES[size]
+    """Open a report: every request is for the page itself, and nothing is said."""
+    width, height = SIZES[size]
     page = await browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    await _Shown(page).opened(report)
+    watched = Watched(page)
+    await page.goto(report.as_uri())
+    assert (watched.asked, watched.said) == ([report.as_uri()], [])
     return page
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", ["few", "many"])
 async def test_the_page_never_scrolls_sideways(
     browser: Browser, request: pytest.FixtureRequest, name: str, size: str
@@ -145,8 +83,7 @@ async def test_the_page_never_scrolls_sideways(
     """Opened from a disk it asks for nothing, says nothing, and fits; what is wide scrolls in a box of its own."""
     page = await _show(browser, request.getfixturevalue(name), size)
     try:
-        wide, fits = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-        assert wide <= fits == _SIZES[size][0]
+        await assert_fits(page)
         assert await page.locator("h1").is_visible()
         assert await page.locator("ul.legend").first.is_visible()
         map_ = page.locator(".map").first
@@ -199,15 +136,12 @@ async def test_bands_open_and_close(browser: Browser, many: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("size", SIZES)
 async def test_text_can_be_read(browser: Browser, few: Path, size: str, scheme: Literal["light", "dark"]) -> None:
     """Every kind of text stands out from its ground by 4.5 to 1 and has 12 pixels, in light and in dark."""
     page = await _show(browser, few, size, scheme=scheme)
     try:
-        texts: dict[str, list[float]] = await page.evaluate(_TEXTS)
-        assert len(texts) > 20
-        assert {kind: contrast for kind, (contrast, _) in texts.items() if contrast < _LEAST_CONTRAST} == {}
-        assert {kind: pixels for kind, (_, pixels) in texts.items() if pixels < _SMALLEST_TEXT} == {}
+        assert await assert_readable(page) > 20
         ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
     finally:

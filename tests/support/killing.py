@@ -94,7 +94,7 @@ def opened_books(server: OmarServer, errand: Errand) -> Iterator[Books]:
 
 async def quiet(server: OmarServer) -> None:
     """Wait until the server has done with everything that came; it knows no more of the dead than of the living."""
-    await until(lambda: not any(door.connections for door in server._web.values()))
+    await until(lambda: not any(port.open_connections for port in server._ports.values()))
 
 
 @attrs.define

@@ -231,7 +231,7 @@ def test_sizes_up_to_the_limit_are_taken(size: int) -> None:
         (Door.UPLOAD, f"/getMDEF.jsp?{QUERY}", "other", 404),
         (Door.UPLOAD, f"/getSQMDCsvForDownload.jsp?{QUERY}", "other", 404),
         (Door.DOWNLOAD, f"/getmdef.jsp?{QUERY}", "other", 404),
-        (Door.UPLOAD, "/", "other", 404),
+        (Door.UPLOAD, "/nothing.jsp", "other", 404),
     ],
 )
 def test_each_program_answers_on_its_own_port(door: Door, target: str, kind: Kind, status: int) -> None:
