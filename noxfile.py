@@ -8,12 +8,17 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2026.10"
-nox.options.sessions = ["tests", "coverage", "lint", "types", "docs", "faults"]
+nox.options.sessions = ["tests", "coverage", "lint", "types", "docs", "changelog", "build", "package", "faults"]
 nox.options.error_on_missing_interpreters = False  # "every supported Python that is here", also on CI
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -21,8 +26,10 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PYPROJECT), HERE]))
 EXTRAS = ".[arrow,cli,keyring,otel,testing]"
+EVERY_EXTRA = f".[{','.join(PYPROJECT['project']['optional-dependencies'])}]"
 # Some tests wait for processes and deadlines: half as many workers again as processors take an eighth less time.
 WORKERS = ("-n", str(3 * (os.cpu_count() or 1) // 2), "--dist", "worksteal")
+OUTSIDE = ("-q", "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function", "test_outside.py")
 CONNECTIONS = ("tests/client", "tests/interop", "tests/transport")
 
 
@@ -36,11 +43,27 @@ def _switch_on_pyenv_versions() -> None:
 
 
 _switch_on_pyenv_versions()
+# Where this is set, every worker and every process of the suite compiles each module anew: a quarter of all its work.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def _install(session: nox.Session, *groups: str) -> None:
     # What is not compiled now is compiled when it is imported, which most of the large libraries never is.
-    session.install("--no-compile", "-e", EXTRAS, *nox.project.dependency_groups(PYPROJECT, *groups))
+    session.install("--no-compile", "-e", EXTRAS, *_group(*groups))
+
+
+def _group(*groups: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PYPROJECT, *groups)
+
+
+@contextmanager
+def _far_away(session: nox.Session, *files: str) -> Iterator[None]:
+    """Go where nothing of the sources can be imported or configures anything; take files along."""
+    with tempfile.TemporaryDirectory() as place:
+        for file in files:
+            shutil.copy(file, place)
+        with session.chdir(place):
+            yield
 
 
 @nox.session(python=PYTHONS)
@@ -66,7 +89,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and layout."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.install(*_group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -84,6 +107,88 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     _install(session, "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Follow every link of the documentation that leads out of it; needs the network."""
+    _install(session, "docs")
+    directory = Path(session.create_tmp()) / "links"
+    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", str(directory), success_codes=[0, 1])
+    answers = [json.loads(line) for line in (directory / "output.json").read_text(encoding="utf-8").splitlines()]
+    outside = [answer for answer in answers if answer["uri"].startswith("http")]
+    bad = [answer for answer in outside if answer["status"] in {"broken", "timeout"}]
+    if not outside:
+        session.skip("no page has a link that leads out of the documentation")
+    if len(bad) == len(outside):
+        session.error(f"none of {len(outside)} links answered, so NOTHING is known: repeat it where there is a network")
+    if bad:
+        session.error("; ".join(f"{answer['filename']}: {answer['uri']} {answer['info']}" for answer in bad))
+    session.log(f"{len(outside)} links lead somewhere")
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Show what the next version's part of the changelog would be; ``-- --version 1.2.3 --yes`` writes it."""
+    session.install(*_group("changelog"))
+    session.run("towncrier", "build", *(session.posargs or ("--draft", "--version", "the next version")))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the source package, and the wheel from it, into ``dist``, and look at both."""
+    session.install(*_group("release"))
+    again = Path(session.create_tmp()) / "again"
+    for directory in (Path("dist"), again):
+        shutil.rmtree(directory, ignore_errors=True)
+    session.run("pyproject-build", "--outdir", "dist")
+    session.run("pyproject-build", "--wheel", "--outdir", str(again))
+    session.run("python", "-m", "tests.support.packaged", "dist", str(again))
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+
+
+@nox.session(requires=["build"])
+def package(session: nox.Session) -> None:
+    """Install the wheel step by step, far from the sources, and use it as its users do."""
+    wheel = next(Path("dist").resolve().glob("*.whl"))
+    with _far_away(session, *map(str, Path("tests/typing").glob("*.py")), "tests/release/test_outside.py"):
+        session.install(str(wheel))
+        session.run("python", "-c", "import aiomar")
+        said = str(session.run("aiomar", silent=True, success_codes=[2])).splitlines()
+        if len(said) != 1 or "pip install 'aiomar[cli]'" not in said[0]:
+            session.error(f"without its extra the command line says {said}")
+        session.install(f"{wheel}[cli]")
+        for program in (("aiomar",), ("python", "-m", "aiomar")):
+            said = str(session.run(*program, "--version", silent=True)).split()
+            if said != wheel.name.split("-")[:2]:
+                session.error(f"the version is said to be {said}")
+        session.run("aiomar", "--help", silent=True)
+        session.install(f"{wheel}[testing]", "pytest-asyncio")
+        session.run("aiomar", "demo")
+        session.run("pytest", *OUTSIDE)
+        session.install("--no-compile", *_group("checkers"))
+        session.run("mypy", "--strict", ".")
+        session.run("pyright", ".")
+        session.run("pyright", "--verifytypes", "aiomar", "--ignoreexternal")
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Run the suite on the lowest versions that are allowed: of Python, and of what the package and its extras need."""
+    project = PYPROJECT["project"]
+    needs = map(Requirement, chain(project["dependencies"], *project["optional-dependencies"].values()))
+    bounds = [(need.name, each.version) for need in needs for each in need.specifier if each.operator == ">="]
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    wanted = ("--no-compile", "-e", EVERY_EXTRA, "--constraint", str(constraints))
+    constraints.write_text("\n".join(f"{name}=={version}" for name, version in bounds), encoding="utf-8")
+    session.install(*wanted, "pytest-asyncio")
+    with _far_away(session, "tests/release/test_outside.py"):
+        session.run("pytest", *OUTSIDE)
+    # Our own suite needs a newer pytest than a project that only uses the fixtures.
+    others = [f"{name}=={version}" for name, version in bounds if name != "pytest"]
+    constraints.write_text("\n".join(others), encoding="utf-8")
+    session.install(*wanted, *_group("test"))
+    session.run("pytest", "-rs", *(session.posargs or WORKERS))
 
 
 @nox.session
@@ -115,10 +220,9 @@ def faults_long(session: nox.Session) -> None:
 @nox.session
 def audit(session: nox.Session) -> None:
     """Ask two advisory databases about everything that the package installs with its extras; needs the network."""
-    extras = ",".join(PYPROJECT["project"]["optional-dependencies"])
-    session.install("-e", f".[{extras}]")
+    session.install("-e", EVERY_EXTRA)
     installed = str(session.run("python", "-m", "pip", "freeze", "--exclude-editable", silent=True))
-    session.install(*nox.project.dependency_groups(PYPROJECT, "audit"))  # only now, or it would be audited too
+    session.install(*_group("audit"))  # only now, or it would be audited too
     directory = Path(session.create_tmp())
     wanted = directory / "installed.txt"
     wanted.write_text(installed, encoding="utf-8")

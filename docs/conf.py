@@ -11,7 +11,7 @@ author = "the aiomar authors"
 release = version = aiomar.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "changes"]  # the changes go into CHANGELOG.md
 html_theme = "furo"
 html_title = f"aiomar {release}"
 

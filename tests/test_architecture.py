@@ -37,7 +37,9 @@ MAY_IMPORT = {
     "transfer": SHARED,
     "submissions": SHARED | {"formats"},
     "formats": CORE | {"_beside", "_version"},
-    "_config": SHARED | {"transport", "transfer"},
+    "_keyring": {"errors"},
+    "_settings": CORE | {"_keyring", "transport"},
+    "_config": SHARED | {"_settings", "transport", "transfer"},
     "_operations": {"errors"},
     "_breaker": {"errors", "protocol"},
     "_retry": SHARED | {"transfer"},
@@ -52,12 +54,13 @@ MAY_IMPORT = {
     "_assembly": CLIENT | {"_confirm", "_ranges"},
     "_client": CLIENT | {"_assembly", "_confirm"},
     "": CLIENT | {"_client", "_outbox"},  # aiomar/__init__.py
+    "__main__": {"cli"},
     "report": CORE | {"_beside", "transfer", "submissions", "formats"},
-    "_outbox": CLIENT | {"_client", "_process_lock"},
+    "_outbox": CLIENT | {"_beside", "_client"},
     "telemetry": CORE | {"transfer", "transport", ""},
     "distributed": CLIENT | {"_client", ""},
     "testing": CLIENT | {"_client", "formats", ""},
-    "cli": CLIENT | {"_client", "_outbox", "formats", "report", "telemetry", "testing", ""},
+    "cli": CLIENT | {"_client", "_outbox", "_settings", "formats", "report", "telemetry", "testing", ""},
 }
 """Room → rooms that it may look into, besides itself.  A room that is not listed here has no place in the house yet."""
 
