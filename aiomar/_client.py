@@ -43,7 +43,10 @@ class OmarClient:
     ::
 
         async with aiomar.OmarClient(config) as client:
-            report = await client.download_range(meters, start, end, file_format=…, time_type=…, into="data")
+            report = await client.download_range(
+                meters, start, end, file_format=aiomar.FileFormat.MDEF, time_type=aiomar.TimeType.PST, into="data"
+            )
+            receipt = await client.upload("january.csv")
 
     Args:
         config: which server, which certificate, how patient.

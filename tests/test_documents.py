@@ -1,66 +1,67 @@
-"""What the pages for people say: their examples are Python, name what is there, and their links lead somewhere."""
+"""What the pages for people say: their links lead somewhere, and the two commands of the README stand there as printed.
+
+That their examples run is shown in ``documents/``.
+"""
 
 from __future__ import annotations
 
-import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-import aiomar
+from tests.documents.pages import PAGES, ROOT, places
 
-ROOT = Path(__file__).parents[1]
-PAGES = [
-    *sorted(ROOT.glob("*.md")),
-    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
-]
 COMMANDS = [
     "python3 -m venv .venv && .venv/bin/pip install -e '.[arrow,cli,testing]' && .venv/bin/aiomar demo",
     "python3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s tests",
 ]
+DEEPEST = 3
+"""The level of headings that Sphinx gives anchors, as ``myst_heading_anchors`` says."""
 
 
-def _places(paths: list[Path]) -> list[object]:
-    return [pytest.param(path, id=path.relative_to(ROOT).as_posix()) for path in paths]
+def prose(text: str) -> str:
+    """Leave out blocks of code and comments."""
+    return re.sub(r"^(`{3,}).*?^\1$|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def _examples(text: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+def anchors(text: str) -> set[str]:
+    """Give the names within a page that a link can lead to: its headings, and what is named with ``(name)=``."""
+    seen: Counter[str] = Counter()
+    found = set(re.findall(r"^\((\w+)\)=$", prose(text), re.MULTILINE))
+    for heading in re.findall(rf"^#{{1,{DEEPEST}}} (.+)$", prose(text), re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)  # of a link, its words
+        name = re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
+        found.add(f"{name}-{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return found
 
 
-def missing_names(example: str) -> set[str]:
-    """Find what an example takes from `aiomar` that is not there."""
-    tree = compile(example, "example", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    named = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "aiomar"
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "aiomar":
-            named |= {alias.name for alias in node.names}
-    return named - set(aiomar.__all__)
+def broken_links(page: Path, text: str) -> list[str]:
+    """Find the links of a page to files that are not there, and to places that those files do not have."""
+    broken = []
+    for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", prose(text)):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text("utf-8") if name else text)):
+            broken.append(link)
+    return broken
 
 
-@pytest.mark.parametrize("path", _places([path for path in PAGES if _examples(path.read_text("utf-8"))]))
-def test_examples_name_what_is_there(path: Path) -> None:
-    """Every example parses, and every name that it takes from aiomar is public."""
-    for example in _examples(path.read_text("utf-8")):
-        assert missing_names(example) == set()
+@pytest.mark.parametrize("page", places(PAGES))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """A link to another file of the repository has that file at its other end, and the heading that it names."""
+    assert broken_links(page, page.read_text("utf-8")) == []
 
 
-def test_an_example_with_a_wrong_name_is_seen() -> None:
-    """Also where it stands under an `await` outside a function."""
-    assert missing_names("await aiomar.Nonesuch().login()") == {"Nonesuch"}
-    assert missing_names("from aiomar import Meter, Nonesuch") == {"Nonesuch"}
-
-
-@pytest.mark.parametrize("path", _places(PAGES))
-def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    """A link to another file of the repository has that file at its other end."""
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text("utf-8"))
-    assert [link for link in links if not (path.parent / link).exists()] == []
+def test_a_broken_link_is_seen() -> None:
+    """A file, a heading in it and a heading of the page itself are looked for; what stands in code is no link."""
+    text = "# A `b` of (c)\n\n```sh\n# Not a heading\n```\n\n(place)=\n\n## A `b` of (c)\n\n"
+    good = "[x](#a-b-of-c) [x](#a-b-of-c-1) [x](#place) [x](README.md#what-is-in-the-files)\n```text\n[x](nowhere)\n```"
+    assert broken_links(ROOT / "page.md", text + good) == []
+    bad = ["nowhere.md", "#not-a-heading", "#a-b-of-c-2", "README.md#nowhere"]
+    assert broken_links(ROOT / "page.md", text + " ".join(f"[x]({link})" for link in bad)) == bad
 
 
 @pytest.mark.parametrize("command", COMMANDS)

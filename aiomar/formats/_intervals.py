@@ -47,6 +47,11 @@ def intervals(source: PathLike | Iterable[PathLike], *, clock: TimeType, layout:
     ``channel_status``, ``interval_status`` and ``file``.  Nothing is left out, put in order or put together: an
     interval that stands in two files is there twice.  It blocks: in a coroutine call it by `asyncio.to_thread`.
 
+    ::
+
+        table = intervals("data", clock=TimeType.PST)
+        table.group_by(["recorder_id", "channel"]).aggregate([("value", "sum")])
+
     Args:
         source: a data file, several, or a directory, of which the files that end in ``.dat`` or ``.csv`` are read, by
             name; those that begin with a dot and directories in it are not.  A name that ends in ``.csv`` is CSV,

@@ -29,6 +29,11 @@ class Submissions:
 
     It may be read while uploads are under way, in this process and in others.  Its methods block.
 
+    ::
+
+        for record in Submissions().records(states={SubmissionState.UNKNOWN}):
+            print(record.id, record.name, record.reason)
+
     Args:
         state_dir: as in `OmarConfig`; `None` for the platform's place.
     """
