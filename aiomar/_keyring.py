@@ -38,10 +38,16 @@ class KeyringEntry:
         Raises:
             ConfigError: it is not of that form.
         """
+        if not cls.is_name(name):  # and is not shown: it may be the passphrase itself
+            raise ConfigError(f"{spelt} must be the name of an entry, like 'aiomar/me': correct it")
         service, _, user = name.rpartition("/")
-        if not service or not user:
-            raise ConfigError(f"{spelt} must be the name of an entry, like 'aiomar/me', not {name!a:.80}")
         return cls(service, user)
+
+    @staticmethod
+    def is_name(name: str) -> bool:
+        """Whether this is of the form ``service/user``."""
+        service, _, user = name.rpartition("/")
+        return bool(service and user)
 
     def __str__(self) -> str:
         return f"{self.service}/{self.user}"

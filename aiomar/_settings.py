@@ -6,6 +6,7 @@ Nothing here makes sense of a value; that is for `aiomar._config`.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ TOML_KEYS: dict[str, type] = {
     "concurrency": int,
     **dict.fromkeys(PATH_KEYS, str),
 }
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
+"""What a variable is usually called, and a passphrase is not."""
 ENV_KEYS = (*sorted(PATH_KEYS), "environment", "upload_origin", "download_origin", "concurrency")
 
 
@@ -104,6 +107,19 @@ def _path(file: Path, item: str) -> str:
         raise ConfigError(f"{item!a:.300} in {file} cannot be a path: write it in full") from error
 
 
+def is_shown(key: str, value: str, environ: Mapping[str, str]) -> bool:
+    """Whether a value may be shown: where the name of a passphrase's place is due, people type the passphrase itself.
+
+    Args:
+        key: of the setting.
+        value: of it.
+        environ: such as `os.environ`.
+    """
+    if key == "passphrase_env":
+        return value in environ or _VARIABLE.fullmatch(value) is not None
+    return key != "passphrase_keyring" or KeyringEntry.is_name(value)
+
+
 def named_passphrase(
     settings: Mapping[str, Any], environ: Mapping[str, str], spell: Callable[[str], str] = str
 ) -> Callable[[], str] | None:
@@ -125,5 +141,6 @@ def named_passphrase(
     if variable is None:
         return None
     if variable not in environ:
-        raise ConfigError(f"the environment variable {variable} named by {spell('passphrase_env')} is not set: set it")
+        name = f"{variable} named by" if is_shown("passphrase_env", variable, environ) else "that is named by"
+        raise ConfigError(f"the environment variable {name} {spell('passphrase_env')} is not set: set it")
     return Secret(environ[variable]).reveal

@@ -105,7 +105,8 @@ class UploadTurn:
         """Call unknown what a dead process left behind, and say so: somebody has to find out.  Blocks."""
         for record in ledger.settle_leftovers(self.now()):
             _log.warning(
-                "%a was being sent when its process ended and may have been taken: run 'aiomar submissions confirm %s'",
+                "%a was being sent when its process ended and may have been taken: "
+                "run 'aiomar submissions confirm %s --meter …'",
                 record.name,
                 record.id,
             )

@@ -125,7 +125,7 @@ class Uploader:
         else:
             words = (
                 f"the same content was sent {when} and nobody knows what became of it: run 'aiomar submissions confirm "
-                f"{found.id}' first, or pass resend=True (--resend) to submit it again"
+                f"{found.id} --meter …' first, or pass resend=True (--resend) to submit it again"
             )
         raise UploadBlockedError(words, ledger_id=found.id)
 

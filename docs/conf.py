@@ -14,6 +14,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "changes"]  # the changes go into CHANGELOG.md
 html_theme = "furo"
 html_title = f"aiomar {release}"
+html_show_copyright = False  # LICENSE says it
 
 default_role = "py:obj"  # the docstrings write `name` for a name
 autodoc_member_order = "bysource"

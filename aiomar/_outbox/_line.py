@@ -163,8 +163,8 @@ def in_doubt(record: SubmissionRecord) -> OutcomeUnknownError:
     """Say what an outbox waits for."""
     return OutcomeUnknownError(
         f"{record.name!a}, submitted on {record.submitted_at:%Y-%m-%d %H:%M} UTC, may or may not have been taken, and "
-        f"nothing else is sent before that is known: run 'aiomar submissions confirm {record.id}', or write down what "
-        f"you find out with 'aiomar submissions resolve {record.id}'",
+        f"nothing else is sent before that is known: run 'aiomar submissions confirm {record.id} --meter …', or write "
+        f"down what you find out with 'aiomar submissions resolve {record.id}'",
         phase=record.phase or "request",
         facts={"name": record.name, "size": record.size, "sha256": record.sha256, "source": str(record.source)},
         ledger_id=record.id,

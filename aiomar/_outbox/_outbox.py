@@ -8,6 +8,7 @@ to be moved.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,12 +25,20 @@ from aiomar._outbox._shelf import Shelf
 from aiomar._outbox._watch import check_watchfiles, watched
 from aiomar._outbox._work import Work
 from aiomar._process_lock import LockHeldError, ProcessLock, acquire
+from aiomar._types import PathLike
 from aiomar.errors import ConfigError, DestinationError, OmarError, OutcomeUnknownError, SourceError, UsageError
 from aiomar.protocol import UploadReceipt
 from aiomar.transfer import FOLDER, FailedUpload, UploadReport
 
 _log = logging.getLogger("aiomar")
 _LOCK = "outbox.lock"
+
+
+def _named(directory: PathLike) -> Path:
+    """Take a name, but none that is empty: to `Path` that is the working directory, whose files nobody meant."""
+    if not os.fspath(directory):
+        raise ConfigError("the directory of an Outbox is empty: name it, with '.' if the working directory is meant")
+    return Path(directory)
 
 
 @attrs.frozen
@@ -56,7 +65,7 @@ class Outbox:
     """
 
     client: OmarClient
-    directory: Path = attrs.field(converter=Path)
+    directory: Path = attrs.field(converter=_named)
     settle: float = attrs.field(default=2.0, validator=number(), kw_only=True)
     rescan: float = attrs.field(default=60.0, validator=number(above=0.0), kw_only=True)
 
@@ -146,7 +155,7 @@ class Outbox:
         """Hold the outbox."""
         parts = self.client._ready()  # noqa: SLF001 - an outbox is a part of the client, for those who want one
         uploader = parts.uploader
-        directory = await parts.threads.run(self.directory.resolve)
+        directory = Path(await parts.threads.run(os.path.realpath, self.directory))
         shelf = Shelf(directory=directory, files=uploader.files)
         await parts.threads.run(shelf.make)
         hold = _Hold(directory)

@@ -1,8 +1,9 @@
 """Where the files of an outbox go: ``sent/`` or ``refused/``, each with its paper beside it.
 
-The paper comes first, whole and synced; then the file is renamed, which happens or does not.  A process that is killed
-in between leaves a paper without its file, and the next one writes it again.  What was renamed is read once more: the
-name may have got another content since the old one was sent, and that goes back to the outbox as the new file it is.
+The paper is written first, whole and synced, in the outbox's own folder; then the file is renamed, which happens or
+does not.  What was renamed is read once more: the name may have got another content since the old one was sent, and
+that goes back to the outbox as the new file it is.  Only then does the paper get its place beside its file.  So a paper
+that is still in the folder says that this was not done to its end, and whoever looks next does it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +28,8 @@ from aiomar.transfer import FOLDER
 Tray = Literal["sent", "refused"]
 PAPERS: Mapping[Tray, str] = {"sent": ".receipt.json", "refused": ".reason.json"}
 """What a paper's name adds to that of its file."""
-_PART = "paper.part"
+_GIVEN_BACK = "new"
+"""Goes into the name of what is given back to an outbox that has something of its name again."""
 _LONG = 200
 """Bytes of a name that leave no room for what a paper's name adds."""
 _KEPT = 40
@@ -66,23 +69,38 @@ class Shelf:
                 if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
                     raise DestinationError(f"{path} is not readable and writable: change its rights")
 
+    def finish(self) -> None:
+        """Do to its end what a killed process, or a disk that failed, left half done.  Blocks.
+
+        Raises:
+            DestinationError: the outbox cannot be written to.
+            DiskError: the operating system refuses.
+        """
+        folder, papers = self.directory / FOLDER, list[Path]()
+        # Without its folder the outbox is gone, too, which is told by whoever looks for files there.
+        with failing(folder), suppress(FileNotFoundError), self.files.scandir(folder) as entries:
+            papers += (folder / entry.name for entry in entries if entry.name.endswith(tuple(PAPERS.values())))
+        for paper in papers:
+            with failing(paper):
+                self._finish(paper)
+
     def has(self, name: str, ledger_id: str) -> bool:
-        """Whether the file of a submission came to ``sent/``, and is there.  Blocks."""
-        for target in self._targets("sent", name, ledger_id):
-            there, paper = os.path.lexists(target), _read(_paper_of(target, "sent"))
-            if paper is not None and paper.get("ledger_id") == ledger_id:
-                return there
-            if not there and paper is None:
+        """Whether the file of a submission was moved to ``sent/``.  Blocks."""
+        for target in _names(self.directory / "sent", name, ledger_id):
+            note = _read(_paper_of(target, "sent"))
+            if note is not None and note.get("ledger_id") == ledger_id:
+                return True
+            if note is None and not os.path.lexists(target):
                 break
         return False
 
-    def put(self, source: Path, tray: Tray, paper: Mapping[str, object], *, tag: str) -> Path | None:
+    def put(self, source: Path, tray: Tray, note: Mapping[str, object], *, tag: str) -> Path | None:
         """Move a file into a tray, its paper beside it.  Blocks.
 
         Args:
             source: the file, in the outbox.
             tray: which.
-            paper: what to write down; with ``sha256`` and ``size``, the file must be that.
+            note: what to write down; with ``sha256`` and ``size``, the file must be that.
             tag: goes into the name where the file's own is taken.
 
         Returns:
@@ -92,57 +110,60 @@ class Shelf:
             DestinationError: the tray cannot be written to.
             DiskError: the operating system refuses.
         """
-        target, note = self._free(source.name, tray, tag, paper)
-        self._write(note, paper)
+        target = next(
+            path
+            for path in _names(self.directory / tray, source.name, tag)
+            if not os.path.lexists(path) and not os.path.lexists(_paper_of(path, tray))
+        )
         with failing(target):
+            target.parent.mkdir(mode=0o700, exist_ok=True)  # somebody may have put the whole tray into an archive
+            paper = self._write(_paper_of(target, tray).name, note)
             try:
                 self.files.replace(source, target)
             except FileNotFoundError:
-                if tray == "refused":  # a receipt stays: it tells of what was taken
-                    self.files.unlink(note)
-                return None
-            still = _is_still(target, paper)
-            if not still:
-                self._give_back(target, source, tag)
-                self.files.unlink(note)
-            sync_directory(target.parent, self.files)
-            sync_directory(self.directory, self.files)
+                if tray == "sent":  # a receipt tells of what was taken, whether its file is there or not
+                    self.files.replace(paper, _paper_of(target, tray))
+            return self._finish(paper)
+
+    def _write(self, name: str, note: Mapping[str, object]) -> Path:
+        """Write a paper whole into the outbox's own folder."""
+        paper = self.directory / FOLDER / name
+        paper.unlink(missing_ok=True)
+        fd = self.files.open(paper, _NEW, 0o600)
+        try:
+            rest = memoryview(json.dumps(note, indent=2).encode("ascii") + b"\n")
+            while rest:
+                rest = rest[self.files.write(fd, rest) :]
+            self.files.fsync(fd)
+        finally:
+            self.files.close(fd)
+        sync_directory(paper.parent, self.files)
+        return paper
+
+    def _finish(self, paper: Path) -> Path | None:
+        """Put a paper beside its file; without one there, or with another one, it goes away.
+
+        Returns:
+            Where the file is; `None` if it is not in the tray.
+        """
+        tray = next(tray for tray, ending in PAPERS.items() if paper.name.endswith(ending))
+        target = self.directory / tray / paper.name.removesuffix(PAPERS[tray])
+        note = _read(paper)
+        if note is None or not os.path.lexists(target):
+            with suppress(FileNotFoundError):
+                self.files.unlink(paper)
+            return None
+        still = _is_still(target, note)
+        if still:
+            self.files.replace(paper, _paper_of(target, tray))
+        else:
+            name = Path(str(note.get("file", target.name))).name  # a paper that is not ours leads nowhere else
+            back = _names(self.directory, name, _GIVEN_BACK)
+            self.files.replace(target, next(path for path in back if not os.path.lexists(path)))
+            self.files.unlink(paper)
+        sync_directory(target.parent, self.files)
+        sync_directory(self.directory, self.files)
         return target if still else None
-
-    def _targets(self, tray: Tray, name: str, tag: str) -> Iterator[Path]:
-        """Give the paths that a file may have in a tray, the best first."""
-        return _names(self.directory / tray, name, tag)
-
-    def _free(self, name: str, tray: Tray, tag: str, paper: Mapping[str, object]) -> tuple[Path, Path]:
-        """Find names that nothing has; a paper of the same submission was left by a killed process."""
-        for target in self._targets(tray, name, tag):
-            note = _paper_of(target, tray)
-            found = _read(note)
-            ours = not os.path.lexists(note) or (found is not None and found.get("ledger_id") == paper.get("ledger_id"))
-            if ours and not os.path.lexists(target):
-                return target, note
-        raise AssertionError("the names have no end")
-
-    def _write(self, note: Path, paper: Mapping[str, object]) -> None:
-        """Write a paper whole, under a name of its own first."""
-        part = self.directory / FOLDER / _PART
-        with failing(note):
-            note.parent.mkdir(mode=0o700, exist_ok=True)  # somebody may have put the whole tray into an archive
-            part.unlink(missing_ok=True)
-            fd = self.files.open(part, _NEW, 0o600)
-            try:
-                rest = memoryview(json.dumps(paper, indent=2).encode("ascii") + b"\n")
-                while rest:
-                    rest = rest[self.files.write(fd, rest) :]
-                self.files.fsync(fd)
-            finally:
-                self.files.close(fd)
-            self.files.replace(part, note)
-
-    def _give_back(self, target: Path, source: Path, tag: str) -> None:
-        """Return to the outbox what came there under the name of a file that was taken."""
-        back = next(path for path in _names(self.directory, source.name, tag) if not os.path.lexists(path))
-        self.files.replace(target, back)
 
 
 def _names(directory: Path, name: str, tag: str) -> Iterator[Path]:
@@ -160,18 +181,18 @@ def _paper_of(target: Path, tray: Tray) -> Path:
     return target.with_name(target.name + PAPERS[tray])
 
 
-def _read(note: Path) -> dict[str, object] | None:
+def _read(paper: Path) -> dict[str, object] | None:
     """Read a paper; `None` if there is none that we wrote."""
     try:
-        paper = json.loads(note.read_bytes())
+        note = json.loads(paper.read_bytes())
     except (OSError, ValueError):
         return None
-    return paper if isinstance(paper, dict) else None
+    return note if isinstance(note, dict) else None
 
 
-def _is_still(path: Path, paper: Mapping[str, object]) -> bool:
+def _is_still(path: Path, note: Mapping[str, object]) -> bool:
     """Whether a file is what its paper speaks of, as far as that can be told."""
-    sha256, size = paper.get("sha256"), paper.get("size")
+    sha256, size = note.get("sha256"), note.get("size")
     if not isinstance(size, int):
         return True
     try:

@@ -54,8 +54,12 @@ class Work:
         Args:
             among: only one of these.
         """
-        quiet = await self.threads.run(self.folder.look, self.clock())
+        quiet = await self.threads.run(self._look, self.clock())
         return next((lying for lying in quiet if among is None or lying.path in among), None)
+
+    def _look(self, now: float) -> list[Lying]:
+        self.line.shelf.finish()
+        return self.folder.look(now)
 
     async def serve(self, lying: Lying) -> UploadReceipt | FailedUpload | None:
         """Do what can be done for one file, to the end also when cancelled; see `Line.serve`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after ``aiomar``; `None` for those of this process.
     """
+    _occupy_standard_streams()
     try:
         from aiomar.cli._app import run  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
@@ -22,3 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("aiomar: error: the command line needs its extra: run pip install 'aiomar[cli]'\n")
         return 2
     return run(sys.argv[1:] if argv is None else argv)
+
+
+def _occupy_standard_streams() -> None:
+    """Open what a parent has closed of 0, 1 and 2, to nowhere.
+
+    Else a socket or a ledger gets such a number, and whatever writes to standard error writes into it; uvloop, which
+    cannot close a descriptor below 3, ends the process.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 - the numbers are POSIX's
+        pass
+    os.close(descriptor)

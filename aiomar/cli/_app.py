@@ -89,4 +89,5 @@ def _in_one_line(error: CycloptsError) -> str:
     command = " ".join(("aiomar", *(error.command_chain or ())))
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         return f"{error.argument.name} is missing, or has no value: see {command} --help"
-    return f"{' '.join(str(error).split()).rstrip('.')}: see {command} --help"
+    words = " ".join(str(error).split()).replace(", ...", " and others")  # its list of commands is cut short
+    return f"{words.rstrip('.')}: see {command} --help"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from aiomar import Event, LoggedIn, OmarClient, OmarConfig
+from aiomar import ConfigError, Event, LoggedIn, OmarClient, OmarConfig
 from aiomar.cli._codes import GOOD, IDENTITY
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._options import NOWHERE, NUMBER, PLAIN, Connection, Display
@@ -33,6 +33,8 @@ def check(
     """
 
     def prepare(out: Output) -> Work:
+        if min_days is not None and min_days < 0:
+            raise ConfigError(f"--min-days is a number of days, not {min_days}")
         config = configure(connection, environ=os.environ, ask=asker(), tell=out.say)
         return _check(out, config, min_days)
 

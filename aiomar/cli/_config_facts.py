@@ -12,7 +12,7 @@ import attrs
 
 from aiomar import PRODUCTION, ClientIdentity, ConfigError, Environment, OmarConfig, OmarError
 from aiomar._config import joined
-from aiomar._settings import ENV_KEYS, env_name
+from aiomar._settings import ENV_KEYS, env_name, is_shown
 from aiomar.cli._layers import Setting, speller, values
 from aiomar.cli._options import Connection
 from aiomar.cli._profiles import Profile, ProfileFile, find_profile, profile_files, wanted_profile
@@ -38,7 +38,8 @@ KEYS: Final = (
 """All settings, in the order that they are shown in."""
 
 _USER_INFO: Final = re.compile(r"(?<=://)[^/]*@")
-_VARIABLES: Final = {env_name(key) for key in (*ENV_KEYS, "passphrase", "profile")}
+# 'aiomar simulate' prints the last one among those to set: it is for curl and browsers.
+_VARIABLES: Final = {env_name(key) for key in (*ENV_KEYS, "passphrase", "profile", "control_url")}
 
 
 @attrs.frozen(kw_only=True)
@@ -123,7 +124,7 @@ def look(connection: Connection, environ: Mapping[str, str]) -> Facts:
         profile=name if profile is not None or named_by is not None else None,
         named_by=named_by,
         files=[_place(file, profile) for file in files],
-        settings=[_shown(setting, name) for setting in _in_order(settings)],
+        settings=[_shown(setting, name, environ) for setting in _in_order(settings)],
         environment=environment,
         certificate=None if identity is None else _certificate(identity),
         problems=problems + more,
@@ -179,19 +180,21 @@ def _in_order(settings: Sequence[Setting]) -> Iterator[Setting]:
         yield from found
 
 
-def _shown(setting: Setting, profile: str) -> Shown:
+def _shown(setting: Setting, profile: str, environ: Mapping[str, str]) -> Shown:
     return Shown(
         key=setting.key,
-        value=None if setting.value is None else _masked(setting),
+        value=None if setting.value is None else _masked(setting, environ),
         kind=setting.kind,
         source=f"[{profile}]" if setting.kind == "profile" else setting.source,
         silenced_by=setting.silenced_by,
     )
 
 
-def _masked(setting: Setting) -> str:
+def _masked(setting: Setting, environ: Mapping[str, str]) -> str:
     if setting.key == "passphrase":
         return "set"
+    if not is_shown(setting.key, str(setting.value), environ):
+        return "…"
     # A name and a password have no place in an address, and would be shown all the same.
     return _USER_INFO.sub("…@", str(setting.value))
 

@@ -19,11 +19,11 @@ from aiomar import (
     OutboxSent,
     UploadReport,
 )
-from aiomar.cli._codes import code_for_uploads
+from aiomar.cli._codes import code_for_uploads, in_doubt
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import error_to_dict
 from aiomar.cli._options import NOWHERE, NUMBER, PLACE, PLAIN, Connection, Display
-from aiomar.cli._output import Output, count, told
+from aiomar.cli._output import Output, count, in_one_line, told
 from aiomar.cli._settings import asker, configure
 
 
@@ -80,11 +80,12 @@ class _Teller:
         match event:
             case OutboxSent():
                 self.sent += 1
-                self.out.line(f"sent     {event.receipt.file_id or '-':>10}  {event.source.name}")
+                self.out.line(f"sent     {event.receipt.file_id or '-':>10}  {in_one_line(event.source.name)}")
             case OutboxRefused():
                 self.refused += 1
-                self.out.line(f"refused  {'-':>10}  {event.source.name}")
-                self.out.complain(f"{event.source.name}: {told(event.error)}")
+                name = in_one_line(event.source.name)
+                self.out.line(f"refused  {'-':>10}  {name}")
+                self.out.complain(f"{name}: {told(event.error)}")
                 if self.refusals is not None:
                     self.refusals.append(event.error)
             case _:
@@ -111,9 +112,11 @@ def _tell(out: Output, report: UploadReport, refusals: list[OmarError]) -> None:
             out.complain(told(failure.error))
             out.record({"event": "failed", "source": str(failure.source), "error": error_to_dict(failure.error)})
     for path in report.not_sent:
-        out.say(f"left: {path}")
+        out.say(f"left: {in_one_line(str(path))}")
         out.record({"event": "left", "source": str(path)})
     sent, failed, left = len(report.receipts), len(report.failures), len(report.not_sent)
     out.summary |= {"failures": failed, "left": left}
-    rest = "".join(f", {number:,} {what}" for number, what in ((failed, "not"), (left, "left")) if number)
+    doubt = in_doubt(failure.error for failure in report.failures)
+    ends = ((failed - doubt, "not"), (doubt, "unknown"), (left, "left"))
+    rest = "".join(f", {number:,} {what}" for number, what in ends if number)
     out.say(f"{sent:,} of {count(sent + failed + left, 'file')} sent{rest}")

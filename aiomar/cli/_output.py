@@ -32,6 +32,7 @@ from aiomar import (
     UploadFinished,
     UploadRetrying,
     UploadStarted,
+    UploadStopped,
 )
 from aiomar.cli._codes import UNEXPECTED
 from aiomar.cli._json import error_to_dict, event_to_dict
@@ -157,7 +158,7 @@ class Output:
                 self.logged_in = True
             case UploadStarted():
                 self.in_flight = event.name
-            case UploadFinished() | UploadFailed():
+            case UploadFinished() | UploadFailed() | UploadStopped(in_doubt=False):
                 self.in_flight = None
             case DownloadRetrying():
                 self.retries += 1
@@ -230,6 +231,11 @@ def told(error: OmarError) -> str:
 def count(number: int, thing: str) -> str:
     """Give a number of things, such as ``1 file`` or ``2,000 files``."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def in_one_line(name: str) -> str:
+    """Give a name that somebody else may have chosen, without what would steer a terminal or begin a line."""
+    return name if name.isprintable() else ascii(name)
 
 
 def _which(event: DownloadFailed | DownloadRetrying) -> str:

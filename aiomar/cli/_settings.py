@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def identity_in(
     """Load the client certificate that settings name; see `configure`."""
     known, spell_here = values(settings), speller(settings, spell)
     for key in _FILES:
-        if key in known and not Path(known[key]).exists():
+        if key in known and not os.path.lexists(known[key]):  # what may not be looked at counts as missing
             raise ConfigError(f"{spell_here(key)}: there is no file {str(known[key])!a:.300}: correct the path")
     pkcs12, certificate, key_file = (str(known[key]) if key in known else None for key in _FILES)
     passphrase = known.get("passphrase") or named_passphrase(known, environ, spell_here)

@@ -210,9 +210,13 @@ async def _show(out: Output, ledgers: Submissions, ledger_id: str, save: Path | 
     record = await asyncio.to_thread(ledgers.record, ledger_id)
     changes = await asyncio.to_thread(ledgers.changes, ledger_id)
     out.record({"event": "submission", **fields(record), "changes": [fields(change) for change in changes]})
-    for name, value in fields(record).items():
+    values = fields(record)
+    for name, value in values.items():
         if name == "facts":
-            for fact, known in record.facts.items():
+            more = {fact: known for fact, known in record.facts.items() if known != values.get(fact)}
+            if more:
+                out.line("facts")
+            for fact, known in more.items():
                 out.line(f"  {fact:14}  {plain(known)}")
         elif value is not None:
             out.line(f"{name:16}  {value}")

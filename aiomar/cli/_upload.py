@@ -26,7 +26,7 @@ from aiomar import (
     UploadReceipt,
     UsageError,
 )
-from aiomar.cli._codes import code_for_uploads
+from aiomar.cli._codes import code_for_uploads, in_doubt
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import error_to_dict, fields
 from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
@@ -134,11 +134,13 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resen
     for path in report.not_sent:
         out.say(f"not sent: {path}")
         out.record({"event": "not_sent", "source": str(path)})
-    failed, held = len(report.failures), len(report.not_sent)
-    out.summary |= {"failures": failed, "not_sent": held}
-    rest = "".join(f", {number} {what}" for number, what in ((failed, "not"), (held, "not sent")) if number)
+    errors = [failure.error for failure in report.failures]
+    doubt, held = in_doubt(errors), len(report.not_sent)
+    out.summary |= {"failures": len(errors), "not_sent": held}
+    ends = ((len(errors) - doubt, "not"), (doubt, "unknown"), (held, "not sent"))
+    rest = "".join(f", {number} {what}" for number, what in ends if number)
     out.say(f"{len(receipts)} of {count(len(files), 'file')} taken{rest}")
-    return code_for_uploads([failure.error for failure in report.failures], logged_in=out.logged_in)
+    return code_for_uploads(errors, logged_in=out.logged_in)
 
 
 def _show_failures(out: Output, failures: Sequence[FailedUpload], recorded: Sequence[OmarError]) -> None:

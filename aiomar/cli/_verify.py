@@ -34,7 +34,8 @@ def verify(
     """Read every file of a directory again and hold it against the catalogue that downloads keep there.
 
     Each file that is not what was saved gets a line on stdout, with what to do. No file is changed, and nothing is
-    sent: no certificate is needed, and of the connection only --rebuild needs something.
+    sent: no certificate is needed, and of the connection only --rebuild needs something. Where a cluster downloaded to,
+    the directories below are read, each with its own catalogue.
 
     Exit codes: 0 all is as it was saved, 2 there is no catalogue or it cannot be used, 8 something is wrong,
     130 interrupted.
@@ -42,7 +43,8 @@ def verify(
     Args:
         directory: Where files were downloaded to.
         rebuild: Make the catalogue anew from the files. Needs the server that they came from, which no file tells:
-            --environment, or both origins. The old catalogue is kept under another name.
+            --environment, or both origins. The old catalogue is kept under another name. Of what a cluster downloaded,
+            one of the directories below has to be named.
         connection: Which server the files came from.
         display: What is shown.
     """
@@ -80,8 +82,8 @@ async def _verify(out: Output, directory: Path) -> int:
 
 def _tell(out: Output, file: CheckedFile) -> None:
     out.record({"event": "checked", **fields(file), "good": file.good})
-    # The words begin with the file's name; its directory goes in front.
-    words = f"{file.path}{file.words.removeprefix(file.path.name)}"
+    # The words begin with the file's name; all of its path goes in front.
+    words = f"{file.path}{file.words.partition(file.path.name)[2]}"
     if not file.good:
         out.line(words)
     elif file.problem is not None or out.display.verbose:

@@ -17,8 +17,8 @@ from aiomar.distributed._cluster import ClusterError
 from aiomar.distributed._downloads import download_range
 from aiomar.distributed._reference import ConfigReference
 from aiomar.distributed._report import DistributedReport
-from aiomar.distributed._shards import shard_directories, shard_directory
 from aiomar.distributed._uploads import UPLOAD_RESOURCE, upload_all
+from aiomar.transfer import shard_directories, shard_directory
 
 __all__ = [
     "UPLOAD_RESOURCE",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,24 +90,13 @@ def fetch(errand: Errand) -> Fetched | Refused:
 async def _fetch(errand: Errand) -> Fetched:
     config = errand.reference.resolve()
     directory = slots_directory(config)
-    _make(errand.into)
+    check_directory(errand.into, make=True)
     # The client is closed before its slots are given back: until then its connections are open.
     async with (
         slots(directory, most=errand.most, wanted=errand.wanted, patience=errand.patience) as places,
         OmarClient(attrs.evolve(config, concurrency=places)) as client,
     ):
         return await _Round(client, errand).run(min(places, _DIRECTORIES))
-
-
-def _make(into: str) -> None:
-    """Make the destination, which another worker may do at the same moment.
-
-    Raises:
-        DestinationError: it cannot be made or used.
-    """
-    with suppress(OSError):  # what is wrong with it is told by the next line
-        Path(into).mkdir(mode=0o700)
-    check_directory(into, make=True)
 
 
 @attrs.define

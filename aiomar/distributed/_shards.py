@@ -1,64 +1,22 @@
-"""Which directory a selection belongs to, and what a worker is given at a time.
-
-A process has a destination to itself, so a destination for many processes is many: 256 directories, and a selection's
-own is told by its hash.  The rule knows nothing of workers, so a range that is run again finds its files whatever has
-become of the cluster.
-"""
+"""What a worker is given at a time: selections, by the directory that each belongs to."""
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import re
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 import attrs
 
-from aiomar._types import PathLike
-from aiomar.errors import DestinationError
 from aiomar.protocol import Selection
+from aiomar.transfer import shard_name
 
 Bundle: TypeAlias = Mapping[str, tuple[Selection, ...]]
 """What a worker is given: selections by the name of their directory."""
 
-_NAME = re.compile(r"[0-9a-f]{2}")
 _FILES_TOGETHER = 2_000
 """Files of a bundle at most: minutes of work, beside which the login and a repeat after a crash are little."""
-
-
-def shard_name(selection: Selection) -> str:
-    """Give the name of the directory that a selection belongs to."""
-    return hashlib.sha256(f"{selection.kind}:{selection.id}".encode()).hexdigest()[:2]
-
-
-def shard_directory(into: PathLike, selection: Selection) -> Path:
-    """Give the directory below `into` that has the files of a selection.
-
-    Args:
-        into: as for `download_range`.
-        selection: a meter or a group.
-    """
-    return Path(os.fspath(into)) / shard_name(selection)
-
-
-def shard_directories(into: PathLike) -> list[Path]:
-    """Give the directories below `into` that have files, sorted; each is a destination with a catalogue of its own.
-
-    Args:
-        into: as for `download_range`.
-
-    Raises:
-        DestinationError: there is no such directory, or it cannot be read.
-    """
-    place = Path(os.fspath(into))
-    try:
-        return sorted(entry for entry in place.iterdir() if _NAME.fullmatch(entry.name) and entry.is_dir())
-    except OSError as error:
-        raise DestinationError(f"{place} cannot be looked into ({error.strerror}): name a destination") from error
 
 
 @attrs.define

@@ -2,6 +2,9 @@
 
 The catalogue of a range knows all of it, also what did not come.  Where there is none, only the names of the files are
 left: their endings tell the format, and the clock has to be given.  Nothing is guessed.
+
+What a cluster downloaded is in many directories below one, and is read as one: first what all of their catalogues have,
+by which format and clock are chosen, then the requests.  No two catalogues are open at once.
 """
 
 from __future__ import annotations
@@ -9,16 +12,19 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import attrs
 
 from aiomar._types import PathLike
 from aiomar.errors import UsageError
 from aiomar.protocol import FileFormat, Selection, TimeType
-from aiomar.transfer import Catalogue, check_kinds
+from aiomar.transfer import Catalogue, check_kinds, shards_of
 
+_Kind: TypeAlias = tuple[FileFormat, TimeType]
 _SUFFIXES = {kind.suffix: kind for kind in FileFormat}
 _TO_DO = "name a directory of data files"
 _ATTRIBUTE = re.compile(r"look at \.\w+(?:, then )?")
@@ -47,7 +53,7 @@ class DataDirectory:
     clock: TimeType
     file_format: FileFormat
     requests: tuple[DataRequest, ...] = attrs.field(repr=lambda requests: f"<{len(requests)}>")
-    """In the order in which they first came; without a catalogue sorted by name."""
+    """In the order in which they first came, directory by directory; without a catalogue sorted by name."""
     catalogued: bool
     """Whether a catalogue tells what was asked for."""
     left_out: int
@@ -71,8 +77,8 @@ def find_data(
     """Find the data files of a directory, and what was asked for.  Blocks; no data file is opened.
 
     With a catalogue the files are those that it knows.  Without one they are those whose names end in ``.dat`` or
-    ``.csv``, in any case, and do not begin with a dot; no directory below is looked into.  Of both formats MDEF is
-    taken, unless `file_format` says otherwise.
+    ``.csv``, in any case, and do not begin with a dot.  Directories below are looked into only where a cluster
+    downloaded to; they count as one.  Of both formats MDEF is taken, unless `file_format` says otherwise.
 
     Args:
         directory: where a range was downloaded to, or any directory of data files, or one data file.
@@ -92,13 +98,10 @@ def find_data(
     place = Path(os.fspath(directory))
     names, alone = _names(place)
     home = place.parent if alone else place
+    homes = ([] if names else shards_of(place)) or [home]
     wish = _Wish(clock, file_format, has_layout, place, alone)
-    catalogue = Catalogue.read(home)
-    if catalogue is not None:
-        with catalogue:
-            if catalogue.kinds() and not (alone and catalogue.missing(names)):
-                return _catalogued(catalogue, home, names, wish)
-    return _uncatalogued(home, names, wish)
+    stock = _take_stock(homes, names, alone=alone)
+    return _catalogued(homes, names, wish, stock) if stock.files else _uncatalogued(home, names, wish)
 
 
 @attrs.frozen
@@ -161,39 +164,77 @@ def _format_of(name: str) -> FileFormat | None:
 # --- With a catalogue -------------------------------------------------------------------------------------------------
 
 
-def _catalogued(catalogue: Catalogue, home: Path, names: list[str], wish: _Wish) -> DataDirectory:
-    kinds = catalogue.kinds()
-    if wish.alone:
-        kinds = {kind: (1, 1) for kind in kinds if any(found.name in names for found in catalogue.requests(*kind))}
+@attrs.define
+class _Stock:
+    """What there is, in numbers."""
+
+    files: Counter[_Kind] = attrs.field(factory=Counter)
+    """Of every kind that was asked for, how many came; empty where no catalogue knows of anything."""
+    strangers: int = 0
+    """Data files that no catalogue knows."""
+
+
+def _take_stock(homes: list[Path], names: list[str], *, alone: bool) -> _Stock:
+    """Ask every catalogue what it has; of one file that was named only that."""
+    stock = _Stock()
+    for home in homes:
+        there = names or _names(home)[0]
+        catalogue = Catalogue.read(home)
+        if catalogue is None:
+            stock.strangers += len(there)
+            continue
+        with catalogue:
+            strangers = catalogue.missing(there)
+            kinds = {kind: files for kind, (_, files) in catalogue.kinds().items()}
+            if alone:
+                own = () if strangers else kinds
+                kinds = {kind: 1 for kind in own if any(found.name in there for found in catalogue.requests(*kind))}
+        stock.strangers += len(strangers)
+        for kind, files in kinds.items():
+            stock.files[kind] += files
+    return stock
+
+
+def _catalogued(homes: list[Path], names: list[str], wish: _Wish, stock: _Stock) -> DataDirectory:
     # The wanted clock first: of the other one's files the format is of no interest.
-    formats = {kind for kind, clock in kinds if wish.clock in {None, clock}} or {kind for kind, _ in kinds}
+    formats = {kind for kind, clock in stock.files if wish.clock in {None, clock}} or {kind for kind, _ in stock.files}
     file_format = wish.choose_format(formats)
-    clock = wish.choose_clock({clock for kind, clock in kinds if kind is file_format})
-    others = {kind: files for kind, (_, files) in kinds.items() if files and kind != (file_format, clock)}
-    words = [_other_kind(kind, files, file_format) for kind, files in others.items()]
-    strangers = len(catalogue.missing(names))
-    if strangers:
-        words.append(f"{_files(strangers)} that no range recorded")
-    requests = tuple(
-        DataRequest(
-            path=home / found.name if found.fetched else None,
-            selection=found.selection,
-            start=found.start,
-            end=found.end,
-            error=found.error,
-        )
-        for found in catalogue.requests(file_format, clock)
-        if not wish.alone or found.name in names
-    )
+    clock = wish.choose_clock({clock for kind, clock in stock.files if kind is file_format})
+    others = {kind: files for kind, files in stock.files.items() if files and kind != (file_format, clock)}
+    words = [
+        _other_kind(kind, others[kind], file_format)
+        for kind in sorted(others, key=lambda kind: (kind[0].value, kind[1].value))
+    ]
+    if stock.strangers:
+        words.append(f"{_files(stock.strangers)} that no range recorded")
     return DataDirectory(
-        directory=home,
+        directory=wish.place.parent if wish.alone else wish.place,
         clock=clock,
         file_format=file_format,
-        requests=requests,
+        requests=tuple(_requests(homes, names if wish.alone else None, file_format, clock)),
         catalogued=True,
-        left_out=sum(others.values()) + strangers,
+        left_out=sum(others.values()) + stock.strangers,
         left_out_words=", ".join(words) or None,
     )
+
+
+def _requests(
+    homes: list[Path], only: Collection[str] | None, file_format: FileFormat, clock: TimeType
+) -> Iterator[DataRequest]:
+    for home in homes:
+        catalogue = Catalogue.read(home)
+        if catalogue is None:
+            continue
+        with catalogue:
+            for found in catalogue.requests(file_format, clock):
+                if only is None or found.name in only:
+                    yield DataRequest(
+                        path=home / found.name if found.fetched else None,
+                        selection=found.selection,
+                        start=found.start,
+                        end=found.end,
+                        error=found.error,
+                    )
 
 
 def _other_kind(kind: tuple[FileFormat, TimeType], files: int, chosen: FileFormat) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from aiomar.protocol import TimeType
 from aiomar.report._coverage_values import Coverage, MeterGap, Problem, Series
@@ -63,7 +64,7 @@ def problem_list(coverage: Coverage) -> Iterator[str]:
     problems = coverage.problems
     rows = (
         (
-            text(problem.path.name if problem.path else _asked(problem)),
+            text(_below(coverage, problem.path) if problem.path else _asked(problem)),
             days(problem.start, problem.end) if problem.start and problem.end else "",
             _wide(problem.words),
         )
@@ -73,6 +74,11 @@ def problem_list(coverage: Coverage) -> Iterator[str]:
     caption = "Files that are gone or cannot be read, and downloads that failed"
     yield from table(caption, heads, rows, numeric=frozenset())
     yield from _left(len(problems) - MOST_PROBLEMS, "problem", _report_on(coverage))
+
+
+def _below(coverage: Coverage, path: Path) -> str:
+    """Name a file by its way from the directory: of a cluster's files it is in one of those below."""
+    return path.relative_to(coverage.directory).as_posix() if path.is_relative_to(coverage.directory) else path.name
 
 
 def _asked(problem: Problem) -> str:

@@ -93,7 +93,7 @@ def unknown(
     """Say that nobody but the server knows what became of the file."""
     ways = "look it up at the site"
     if submission.ledger_id is not None:
-        ways = f"confirm it with 'aiomar submissions confirm {submission.ledger_id}', or {ways},"
+        ways = f"confirm it with 'aiomar submissions confirm {submission.ledger_id} --meter …', or {ways},"
     return OutcomeUnknownError(
         f"{submission.name!a} ({len(submission.content):,} bytes) may or may not have been taken ({cause}): "
         f"{ways} before you submit it again",

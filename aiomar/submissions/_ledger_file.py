@@ -12,6 +12,7 @@ it can be copied as proof, and read where nothing may be written.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -26,7 +27,7 @@ from platformdirs import user_state_path
 from aiomar._database import RefusedDatabaseError, connected, is_file, is_made, make_file, make_tables, trouble
 from aiomar._files import FileSystem, sync_directory
 from aiomar._types import PathLike
-from aiomar.errors import ConfigError, DiskError
+from aiomar.errors import ConfigError, DiskError, OmarError
 from aiomar.submissions._ledger_rows import SCHEMA
 
 _FOLDER = "submissions"
@@ -35,6 +36,8 @@ _LOCK = "lock"
 _UNSAFE = re.compile(r"[^a-z0-9.-]")
 _LONGEST_NAME = 60
 _HASH_DIGITS = 16
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What the disk says that it may not say for ever; another place is not what is needed then."""
 
 
 def ledger_directory(state_dir: PathLike | None, upload_origin: str, holder: str) -> Path:
@@ -62,7 +65,7 @@ def ledger_directories(state_dir: PathLike | None) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _unusable(place, error.strerror) from error
+        raise _unusable(place, error.strerror, error.errno) from error
 
 
 def lock_path(directory: Path) -> Path:
@@ -75,6 +78,7 @@ def connect(directory: Path, files: FileSystem) -> sqlite3.Connection:
 
     Raises:
         ConfigError: it cannot be used, is damaged, somebody else's, or of a newer version.
+        DiskError: the disk is full or fails.
     """
     path = directory / _NAME
     try:
@@ -99,9 +103,9 @@ def connect(directory: Path, files: FileSystem) -> sqlite3.Connection:
     except sqlite3.Error as error:
         if trouble(error).kind == "damaged":
             raise ConfigError(_damaged(path, error)) from error
-        raise _unusable(path, error) from error
+        raise _unusable(path, error, trouble(error).errno) from error
     except OSError as error:
-        raise _unusable(path, error.strerror) from error
+        raise _unusable(path, error.strerror, error.errno) from error
 
 
 @contextmanager
@@ -152,7 +156,13 @@ def _ledgers(state_dir: PathLike | None) -> Path:
     return state.absolute() / _FOLDER
 
 
-def _unusable(path: Path, reason: object) -> ConfigError:
+def _unusable(path: Path, reason: object, number: int | None) -> OmarError:
+    if number in _PASSING:
+        return DiskError(
+            f"{path} cannot be written ({reason}), and no file is submitted without a record: make room or mend the "
+            "disk, then try again",
+            errno=number,
+        )
     return ConfigError(
         f"{path} cannot be used ({reason}), and no file is submitted without a record: see to its rights, to room on "
         "its disk and to programs that have it open, or set state_dir to another directory"

@@ -74,7 +74,9 @@ def _opened(path: Path, files: FileSystem) -> Iterator[tuple[int, int]]:
             files.close(fd)
     except (OSError, ValueError) as error:
         reason = errno.errorcode.get(getattr(error, "errno", None) or 0, type(error).__name__)
-        raise SourceError(f"{path} cannot be read ({reason}): check the path and its rights") from error
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        why, do = (", as there is no such file", "path") if gone else ("", "path and its rights")
+        raise SourceError(f"{path} cannot be read{why} ({reason}): check the {do}") from error
 
 
 def _read(fd: int, most: int, files: FileSystem) -> bytes:

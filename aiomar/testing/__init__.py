@@ -8,8 +8,7 @@
             asked = {"file_format": FileFormat.CSV, "time_type": TimeType.PST}
             await client.download(Meter("1001"), start, end, **asked, into="data")  # cut once, and repeated
 
-Needs the extra ``testing``.  Names are loaded when they are first used, so that the pytest plugin, which pytest imports
-wherever aiomar is installed, starts fast and works without the extra.
+Needs the extra ``testing``.  Names are loaded when they are first used.
 """
 
 from __future__ import annotations

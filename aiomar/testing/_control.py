@@ -32,6 +32,8 @@ from aiomar.testing._site import Reply, Upload, page_reply
 _MOST_REQUESTS = 1_000
 _MOST_UPLOADS = 100
 """What one answer holds at most, so that it is made in a few milliseconds."""
+_DIGITS = 9
+"""Of the number of a request; Python refuses to read some thousands of them."""
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -122,7 +124,8 @@ class Control:
         secret = request.target.partition("?")[0].split("/")[1:2]
         if not secret or not hmac.compare_digest(secret[0].encode(), self._secret.encode()):
             return _safe(_text("Open the address that was printed at the start: it holds a secret.", 403))
-        if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in request.all("Origin")):
+        foreign = any(origin.lower() != f"http://{hosts[0].lower()}" for origin in request.all("Origin"))
+        if foreign or (request.method == "POST" and set(request.all("Sec-Fetch-Site")) - {"none", "same-origin"}):
             return _safe(_text("Another page may not do this.", 403))
         return None
 
@@ -173,7 +176,7 @@ class Control:
     def _state_json(self, query: dict[str, str]) -> Reply:
         """Give all that there is: the newest requests, or those from a number on, which begins at 1."""
         requests = self._subject.requests
-        start = query.get("from", "")
+        start = query.get("from", "")[:_DIGITS]
         first = max(int(start), 1) if start.isdecimal() else max(len(requests) - _MOST_REQUESTS, 0) + 1
         return _json(
             {

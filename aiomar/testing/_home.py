@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 
 _PATIENCE = 10.0
 """Seconds that the loop gets to turn once; it needs far less than a millisecond unless something blocks it."""
@@ -31,11 +32,24 @@ class Home:
         Raises:
             TimeoutError: that loop is blocked.
         """
-        if self._loop is None or self._thread == threading.get_ident():
+        loop = self._loop  # another thread may leave meanwhile
+        if loop is None or self._thread == threading.get_ident():
             what()
             return
 
-        async def call() -> None:
-            what()
+        called: Future[None] = Future()
 
-        asyncio.run_coroutine_threadsafe(call(), self._loop).result(_PATIENCE)
+        def call() -> None:
+            if called.set_running_or_notify_cancel():
+                try:
+                    what()
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the thread that asks
+                    called.set_exception(error)
+                else:
+                    called.set_result(None)
+
+        loop.call_soon_threadsafe(call)
+        # One that is given up is not made later either, when nobody expects it.
+        if wait((called,), _PATIENCE).not_done and called.cancel():
+            raise TimeoutError("the loop of the server is blocked: let it turn, or use in_thread()")
+        called.result()

@@ -120,6 +120,8 @@ class OmarServer:
     async def __aenter__(self) -> Self:
         """Open the ports."""
         async with contextlib.AsyncExitStack() as stack:
+            self._home.enter()
+            stack.callback(self._home.leave)
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aiomar-")))
             self.ca_file.write_bytes(self._authority.ca_pem)
             context = self._authority.server_context(self._maximum_tls)
@@ -130,8 +132,6 @@ class OmarServer:
                 await stack.enter_async_context(self._control)
             # The pages of the site link from one port to the other; nobody has been answered yet.
             self._site = self._new_site()
-            self._home.enter()
-            stack.callback(self._home.leave)
             self._closing = stack.pop_all()
         return self
 

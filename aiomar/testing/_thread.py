@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from aiomar.testing._server import OmarServer
+
+_PATIENCE = 10.0
+"""Seconds that the server gets to end; it needs some milliseconds unless something blocks its loop."""
 
 
 @contextlib.contextmanager
@@ -29,19 +33,30 @@ def in_thread(server: OmarServer) -> Iterator[OmarServer]:
     Raises:
         UnusedFaultError: on exit without another exception, if a scripted fault never fired.
         OSError: on entry, if a port is taken.
+        TimeoutError: on exit without another exception, if the server does not end.
     """
     up: Future[None] = Future()
     over: Future[None] = Future()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="omar-server") as thread:
-        life = thread.submit(lambda: asyncio.run(_live(server, up, over)))
+    life: Future[None] = Future()
+
+    def live() -> None:
         try:
-            wait((up, life), return_when=FIRST_COMPLETED)
-            if life.done():
-                life.result()  # raises why it could not start
-            yield server
-        finally:
-            over.set_result(None)
-        life.result()  # not reached with an exception from above, which says more than a fault that never fired
+            life.set_result(asyncio.run(_live(server, up, over)))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised in the thread that waits
+            life.set_exception(error)
+
+    # A daemon: a program that ends without leaving this block (a notebook, say) must not wait for its server for ever.
+    thread = threading.Thread(target=live, name="omar-server", daemon=True)
+    thread.start()
+    try:
+        wait((up, life), return_when=FIRST_COMPLETED)
+        if life.done():
+            life.result()  # raises why it could not start
+        yield server
+    finally:
+        over.set_result(None)
+        thread.join(_PATIENCE)
+    life.result(0)  # not reached with an exception from above, which says more than a fault that never fired
 
 
 async def _live(server: OmarServer, up: Future[None], over: Future[None]) -> None:

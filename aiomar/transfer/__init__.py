@@ -43,6 +43,7 @@ from aiomar.transfer._results import (
     SavedFile,
     UploadReport,
 )
+from aiomar.transfer._shards import shard_directories, shard_directory, shard_name, shards_of
 from aiomar.transfer._sink import Disk, PartFile
 from aiomar.transfer._submission_events import (
     ConfirmationPending,
@@ -130,5 +131,9 @@ __all__ = [
     "let_go",
     "real_directory",
     "rebuild_catalogue",
+    "shard_directories",
+    "shard_directory",
+    "shard_name",
+    "shards_of",
     "verify_directory",
 ]

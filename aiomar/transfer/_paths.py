@@ -29,7 +29,8 @@ def check_directory(into: PathLike, *, make: bool) -> Path:
     directory = Path(os.fspath(into))
     try:
         if not directory.is_dir():
-            if os.path.lexists(directory):
+            # Asked again: another process may have made it in between.
+            if os.path.lexists(directory) and not directory.is_dir():
                 raise DestinationError(f"{directory} is not a directory: choose another destination")
             if not directory.absolute().parent.is_dir():
                 raise DestinationError(f"the parent directory of {directory} does not exist: make it first")

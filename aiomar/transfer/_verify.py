@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from aiomar.transfer._catalogue_names import read_name
 from aiomar.transfer._catalogue_rows import CHUNK, SavedRow
 from aiomar.transfer._publish import PART_NAME
 from aiomar.transfer._results import SavedFile
+from aiomar.transfer._shards import shards_of
 
 FileProblem = Literal["missing", "changed", "damaged", "not_recorded", "leftover"]
 """What is wrong with a file, in one word for code; a leftover is no fault."""
@@ -79,7 +80,8 @@ class _Content:
 def verify_directory(directory: PathLike, *, progress: Progress | None = None) -> Generator[CheckedFile]:
     """Read every file that the catalogue of a directory claims and say what is wrong, then name what it does not know.
 
-    Blocks; nothing is changed.
+    Where a cluster downloaded to, the directories below are read, one after the other; the words begin with ``3f/``
+    then.  Blocks; nothing is changed.
 
     Args:
         directory: where a range was downloaded to.
@@ -93,16 +95,20 @@ def verify_directory(directory: PathLike, *, progress: Progress | None = None) -
         DiskError: the catalogue cannot be read.
     """
     place = Path(os.fspath(directory))
+    shards = shards_of(place)
+    for shard in shards:
+        with closing(_verified(shard, Catalogue.read(shard), progress or _nobody)) as files:
+            for file in files:
+                yield attrs.evolve(file, words=f"{shard.name}/{file.words}")
+    if shards:
+        return
     catalogue = Catalogue.read(place)
     if catalogue is None:
         raise DestinationError(
             f"{place} has no catalogue: name a directory that a range was downloaded to, or run "
             f"'aiomar verify {place} --rebuild' to make one from its files"
         )
-    with catalogue, _undisturbed(place):
-        for file in catalogue.all_files():
-            yield _check(file, progress or _nobody)
-        yield from _strangers(place, catalogue)
+    yield from _verified(place, catalogue, progress or _nobody)
 
 
 def rebuild_catalogue(
@@ -118,10 +124,16 @@ def rebuild_catalogue(
         progress: told how far it is, in bytes.
 
     Raises:
-        DestinationError: a process downloads to the directory, or it cannot be written.
+        DestinationError: a process downloads to the directory, it cannot be written, or it is not one destination but
+            has those of a cluster below it.
         DiskError: the new catalogue cannot be written.
     """
     place = Path(os.fspath(directory))
+    if shards := shards_of(place):
+        raise DestinationError(
+            f"{place} has catalogues in the directories below it, each of its own: name the one to be made anew, as in "
+            f"'aiomar verify {shards[0]} --rebuild'"
+        )
     with lock_directory(place, alone=True) as lock:
         try:
             aside = move_aside(place, dt.datetime.now(dt.UTC))
@@ -146,6 +158,15 @@ def _nobody(_size: int) -> None:
 def _undisturbed(place: Path) -> AbstractContextManager[object]:
     """Hold a directory; one that cannot be written needs no holding."""
     return lock_directory(place, alone=True) if os.access(place / FOLDER, os.W_OK) else nullcontext()
+
+
+def _verified(place: Path, catalogue: Catalogue | None, progress: Progress) -> Generator[CheckedFile]:
+    """Hold the files of one destination against its catalogue; of one that lost it, every file is unknown."""
+    with catalogue or nullcontext(), _undisturbed(place):
+        if catalogue is not None:
+            for file in catalogue.all_files():
+                yield _check(file, progress)
+        yield from _strangers(place, catalogue)
 
 
 def _check(file: SavedFile, progress: Progress) -> CheckedFile:
@@ -174,7 +195,7 @@ def _check(file: SavedFile, progress: Progress) -> CheckedFile:
     return CheckedFile(path=file.path, problem=problem, words=f"{file.path.name} {words}")
 
 
-def _strangers(place: Path, catalogue: Catalogue) -> Iterator[CheckedFile]:
+def _strangers(place: Path, catalogue: Catalogue | None) -> Iterator[CheckedFile]:
     """Name the data files that no row claims, and part files."""
     with os.scandir(place) as entries:
         names = (entry.name for entry in entries)
@@ -183,7 +204,8 @@ def _strangers(place: Path, catalogue: Catalogue) -> Iterator[CheckedFile]:
                 if PART_NAME.fullmatch(name):
                     words = f"{name} was left by a process that was killed: the next range removes it"
                     yield CheckedFile(path=place / name, problem="leftover", words=words)
-            for name in catalogue.missing([name for name in chunk if read_name(name, "")]):
+            data = [name for name in chunk if read_name(name, "")]
+            for name in data if catalogue is None else catalogue.missing(data):
                 words = f"{name} is in no row of the catalogue: the next range that asks for it replaces it"
                 yield CheckedFile(path=place / name, problem="not_recorded", words=words)
 

@@ -37,7 +37,7 @@ _CONCESSIONS = tuple(
 _CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # The same where aiohttp kept only the number, or not even that.
 _CUT_NUMBERS = frozenset({None, errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
-_PROXY_WANTS_LOGIN = 407
+_FORBIDDEN, _PROXY_WANTS_LOGIN = 403, 407
 
 
 def translate(  # noqa: PLR0911 - a table, read from top to bottom
@@ -56,7 +56,7 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
         reason = printable(str(error.certificate_error), 200)
         return CertificateRejectedError(
             f"the server certificate of {place} cannot be trusted ({reason}): "
-            "give its authority in Trust(ca_file=…) or its name in Trust(server_hostname=…)",
+            "give its authority in Trust(ca_file=…) (--ca-file) or its name in Trust(server_hostname=…)",
             side="server",
         )
     tls = _tls_error(error)
@@ -85,16 +85,22 @@ def translate(  # noqa: PLR0911 - a table, read from top to bottom
 
 
 def _from_proxy(error: BaseException, place: str) -> ConnectError:
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return ConnectError(
+            f"the proxy on the way to {place} cannot be reached ({_brief(error)}): check proxy= (--proxy)"
+        )
     if not isinstance(error, aiohttp.ClientHttpProxyError):
-        return ConnectError(f"the proxy made no connection to {place} ({_brief(error)}): check proxy=")
+        return ConnectError(f"the proxy made no connection to {place} ({_brief(error)}): check proxy= (--proxy)")
     if error.status == _PROXY_WANTS_LOGIN:
         return ConnectError(
             f"the proxy wants a name and a password before it connects to {place}, and aiomar gives none: have it let "
-            "this machine through, or give proxy= one that logs in to it"
+            "this machine through, or give proxy= (--proxy) one that logs in to it",
+            hint=Hint.ASK_A_PERSON,
         )
     return ConnectError(
-        f"the proxy made no connection to {place}, it answered {error.status}: check proxy=, and that the proxy may "
-        "connect there"
+        f"the proxy made no connection to {place}, it answered {error.status}: check proxy= (--proxy), and that the "
+        "proxy may connect there",
+        hint=Hint.ASK_A_PERSON if error.status == _FORBIDDEN else None,
     )
 
 
@@ -149,7 +155,8 @@ def _from_tls(error: ssl.SSLError, place: str, phase: Phase) -> TransportError:
     words = printable(str(error.reason or error), 120)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return CertificateRejectedError(
-            f"the server certificate of {place} cannot be trusted ({words}): give its authority in Trust(ca_file=…)",
+            f"the server certificate of {place} cannot be trusted ({words}): "
+            "give its authority in Trust(ca_file=…) (--ca-file)",
             side="server",
         )
     if _CERTIFICATE_ALERT.search(reason):

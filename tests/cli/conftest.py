@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import attrs
 import pytest
 
 from aiomar.cli import main
-from aiomar.testing import Authority, OmarServer
+from aiomar.testing import Authority, OmarServer, in_thread
 
 
 @attrs.frozen
@@ -47,40 +45,24 @@ class Place:
 @contextmanager
 def serving(authority: Authority, directory: Path) -> Iterator[Place]:
     """Run a server in a thread; a scripted fault that never fired comes out as an error."""
-    ready: Future[tuple[OmarServer, Callable[[], object]]] = Future()
-
-    async def live() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        async with OmarServer(authority=authority) as server:
-            ready.set_result((server, lambda: loop.call_soon_threadsafe(stop.set)))
-            await stop.wait()
-
-    with ThreadPoolExecutor(1) as threads:
-        life = threads.submit(asyncio.run, live())
-        server, stop = ready.result(timeout=10)
-        try:
-            files = server.write_credentials(directory)
-            yield Place(
-                server,
-                (
-                    f"--upload-origin={server.environment.upload_origin}",
-                    f"--download-origin={server.environment.download_origin}",
-                    f"--pkcs12={files.pkcs12}",
-                    f"--ca-file={files.ca_file}",
-                    f"--state-dir={directory / 'state'}",
-                ),
-            )
-        finally:
-            stop()
-        life.result(timeout=10)
+    with in_thread(OmarServer(authority=authority)) as server:
+        files = server.write_credentials(directory)
+        yield Place(
+            server,
+            (
+                f"--upload-origin={server.environment.upload_origin}",
+                f"--download-origin={server.environment.download_origin}",
+                f"--pkcs12={files.pkcs12}",
+                f"--ca-file={files.ca_file}",
+                f"--state-dir={directory / 'state'}",
+            ),
+        )
 
 
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty working directory, none of our variables, and nobody's profiles."""
+    """An empty working directory, and none of our variables."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in [name for name in os.environ if name.startswith("AIOMAR_")]:
         monkeypatch.delenv(name)
 

@@ -323,6 +323,14 @@ def test_a_dry_run_of_an_upload(aiomar: Run, names: list[str], code: int) -> Non
     assert aiomar("upload", "--dry-run", *names, "--json").summary["exit_code"] == code
 
 
+def test_a_file_that_is_not_there(aiomar: Run) -> None:
+    """The reason is in words, not only in the system's name for it."""
+    assert (
+        "nowhere.csv cannot be read, as there is no such file (ENOENT): check the path\n"
+        in aiomar("upload", "nowhere.csv", "--dry-run").err
+    )
+
+
 @pytest.mark.parametrize(
     ("faults", "code", "events"),
     [
@@ -359,6 +367,13 @@ def test_an_empty_directory_name(aiomar: Run, command: tuple[str, ...]) -> None:
     result = aiomar(command[0], "", *command[1:])
     assert (result.code, result.out) == (2, "")
     assert "DIR is empty" in result.err
+
+
+def test_a_command_that_is_misspelt(aiomar: Run) -> None:
+    """The one that is meant is named, and a list that is cut short says so."""
+    words = aiomar("downlaod").err
+    assert 'Did you mean "download"?' in words
+    assert words.endswith(" and others: see aiomar --help\n")
 
 
 def test_version(aiomar: Run) -> None:

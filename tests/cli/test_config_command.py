@@ -99,9 +99,24 @@ def test_nothing_is_set(aiomar: Run) -> None:
 def test_a_variable_that_means_nothing(aiomar: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt name is told, without its value."""
     monkeypatch.setenv("AIOMAR_PASPHRASE", "open sesame")
+    monkeypatch.setenv("AIOMAR_CONTROL_URL", "http://127.0.0.1:1/")  # as 'aiomar simulate' says
     out = aiomar("config", "show").out
     assert "The variable AIOMAR_PASPHRASE means nothing to aiomar" in out
+    assert out.count("means nothing to aiomar") == 1
     assert "open sesame" not in out
+
+
+@pytest.mark.parametrize("option", ["--passphrase-env", "--passphrase-keyring"])
+@pytest.mark.parametrize("more", [(), ("--json", "--verbose")])
+def test_a_passphrase_in_the_place_of_a_name(
+    option: str, more: tuple[str, ...], sealed: Credentials, aiomar: Run
+) -> None:
+    """It is a mistake, and shown neither as a setting nor in the error."""
+    for command in (("config", "show"), ("check",)):
+        words = ("--environment", "test", "--pkcs12", str(sealed.pkcs12), option, "open sesame")
+        result = aiomar(*command, *words, *more)
+        assert f"{option} " in result.out + result.err
+        assert "sesame" not in result.out + result.err
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ def test_min_days(aiomar: Run, options: list[str], min_days: str | None, code: i
     assert "login        good" in result.out
 
 
+def test_a_number_of_days_that_cannot_be(aiomar: Run, options: list[str]) -> None:
+    """It is refused before anything is asked."""
+    assert aiomar("check", *options, "--min-days", "-1").code == 2
+
+
 def test_min_days_as_json(aiomar: Run, options: list[str]) -> None:
     """A record of its own tells that the certificate expires, and the summary has days and code."""
     result = aiomar("check", *options, "--min-days", "10", "--json")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aiomar import LimitError, UnexpectedPageError
+from aiomar import LimitError, UnexpectedPageError, UploadStarted, UploadStopped
 from aiomar.cli import main
 from aiomar.cli._frame import carry_out
 from aiomar.cli._options import Display
@@ -64,6 +64,16 @@ def test_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 130 and one line that says how to go on."""
     assert carry_out("x", Display(), leave) == 130
     assert capsys.readouterr() == ("", "aiomar: interrupted: run the same command again to go on\n")
+
+
+@pytest.mark.parametrize(("in_doubt", "shown"), [(True, "'a.csv' was being sent"), (False, "run the same command")])
+def test_an_interrupted_upload(capsys: pytest.CaptureFixture[str], *, in_doubt: bool, shown: str) -> None:
+    """A file is named only if the server may have taken it."""
+    out = Output("upload", Display())
+    out.observe(UploadStarted(Path("a.csv"), "a.csv", 7))
+    out.observe(UploadStopped(Path("a.csv"), in_doubt, None))
+    out.interrupted()
+    assert capsys.readouterr().err.startswith(f"aiomar: interrupted: {shown}")
 
 
 def test_a_mistake_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:

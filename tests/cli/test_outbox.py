@@ -12,7 +12,6 @@ import pytest
 
 from aiomar.testing import DropAnswer, Page, Status
 from tests.cli.conftest import Place, Result
-from tests.cli.test_commands import free_origin
 from tests.cli.test_processes import lines_until, started
 
 Run = Callable[..., Result]
@@ -71,6 +70,7 @@ def test_an_unknown_outcome(aiomar: Run, place: Place, box: Path) -> None:
     ledger_id = failed["error"]["ledger_id"]  # type: ignore[index] # JSON
     assert f"aiomar submissions resolve {ledger_id}" in second.err
     assert "left: " in second.err
+    assert second.err.endswith("0 of 2 files sent, 1 unknown, 1 left\n")
     resolve = ("submissions", "resolve", str(ledger_id), "--accepted", "--file-id", "77", place.options[-1])
     assert aiomar(*resolve).code == 0
     third = aiomar("outbox", "outbox", *QUICK, *place.options)
@@ -88,14 +88,6 @@ def test_trouble_with_the_server(aiomar: Run, place: Place, box: Path, code: int
     result = aiomar("outbox", "outbox", *QUICK, *place.options)
     assert (result.code, (box / "a.csv").exists()) == (code, True)
     assert result.err.endswith("0 of 1 file sent, 1 not\n")
-
-
-def test_a_server_that_is_away(aiomar: Run, place: Place, box: Path) -> None:
-    """4, and nothing is moved."""
-    (box / "a.csv").write_bytes(b"1")
-    options = (f"--upload-origin={free_origin()}", *place.options[1:])
-    assert aiomar("outbox", "outbox", *QUICK, *options).code == 4
-    assert (box / "a.csv").exists()
 
 
 @pytest.mark.parametrize("words", [("nowhere",), ("",), ("outbox", "--settle", "-1"), ("outbox", "--rescan", "0")])
@@ -130,3 +122,13 @@ def test_a_service(place: Place, box: Path) -> None:
     assert err == "aiomar: interrupted: what waits stays in outbox: run the same command again to go on\n"
     summary = json.loads(out.splitlines()[-1])
     assert summary.items() >= {"event": "summary", "interrupted": True, "sent": 1, "refused": 0}.items()
+
+
+def test_a_name_that_would_steer_the_terminal(aiomar: Run, place: Place, box: Path) -> None:
+    """It is escaped, and stays in its line; other scripts are shown as they are."""
+    for name in ("a\nsent  1  b.csv", "\x1b[31mred.csv", "märz.csv"):
+        (box / name).write_bytes(name.encode())
+    result = aiomar("outbox", "outbox", *QUICK, *place.options)
+    shown = sorted(line.split(maxsplit=2)[2] for line in result.out.splitlines())
+    assert shown == [r"'\x1b[31mred.csv'", r"'a\nsent  1  b.csv'", "märz.csv"]
+    assert "\x1b" not in result.err

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from aiomar.formats import CsvLayout
 from aiomar.testing import CSV_LAYOUT, Authority, CutBody, Stall
 from tests.cli.conftest import Place
+from tests.support.answers import Taking
 
 AIOMAR = (sys.executable, "-m", "aiomar")
 _WITHOUT = "import sys; sys.modules['uvloop'] = None; from aiomar.cli import main; sys.exit(main())"
@@ -74,15 +77,15 @@ def test_an_interrupted_download(place: Place, number: signal.Signals, program: 
 
 def test_an_interrupted_upload(place: Place) -> None:
     """What was being sent is named: it may have been taken."""
-    place.server.script(Stall(on="upload", after=None))
+    arrived = threading.Event()
+    place.server.script(Taking(tell=arrived.set, seconds=30.0))
     Path("a.csv").write_bytes(b"1\n")
     with started("upload", "a.csv", *place.options, "--verbose", "--json") as process:
-        lines_until(process, '{"event": "logged_in"')
+        assert arrived.wait(20)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "aiomar: interrupted: 'a.csv' was being sent and may have been taken" in err
-    place.server.clear()
 
 
 def test_a_reader_that_leaves_does_not_stop_the_work(place: Place) -> None:
@@ -191,3 +194,12 @@ def test_a_passphrase_is_asked_for_on_a_terminal(place: Place, omar_authority: A
     assert code == 0
     assert "Passphrase of the client certificate:" in seen
     assert "open sesame" not in seen
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_standard_stream_that_is_closed(place: Place, closed: str) -> None:
+    """A command does its work and ends with its code; no socket or file takes the stream's number."""
+    words = shlex.join([*AIOMAR, "check", *place.options])
+    done = subprocess.run(["/bin/sh", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert place.server.logins == 1

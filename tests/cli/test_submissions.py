@@ -91,6 +91,8 @@ def test_show(aiomar: Run, three: Place) -> None:
     assert "not yours" in aiomar("submissions", "show", refused, ledger(three)).out
     Path("lost.csv").unlink()
     result = aiomar("submissions", "show", lost, ledger(three), "--save", "again.csv")
+    words = [line.split()[0] for line in result.out.splitlines()]
+    assert [words.count(word) for word in ("facts", "cause", "name", "size", "sha256")] == [1] * 5
     assert (result.code, Path("again.csv").read_bytes()) == (0, content(three))
     assert "by aiomar" in result.out
     assert aiomar("submissions", "show", lost, ledger(three), "--save", "again.csv").code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 
 from aiomar import (
@@ -234,22 +235,13 @@ async def test_the_same_content_again(
     assert first.receipts[0].file_id in str(reason["reason"])
 
 
-@pytest.mark.parametrize("left", ["nothing", "a paper"])
-async def test_a_file_that_was_taken_and_not_moved(
-    left: str, box: Path, omar_server: OmarServer, omar_client: OmarClient
-) -> None:
+async def test_a_file_that_was_taken_and_not_moved(box: Path, omar_server: OmarServer, omar_client: OmarClient) -> None:
     """As a kill leaves it: it goes to sent/ with the receipt out of the ledger, and nothing is sent."""
-    path = put(box, "a.csv")
-    receipt = await omar_client.upload(path)
-    if left == "a paper":
-        await once(omar_client, box)
-        (box / "sent" / "a.csv").unlink()  # its receipt stays
-        path = put(box, "b.csv")
-        receipt = await omar_client.upload(path)
+    receipt = await omar_client.upload(put(box, "a.csv"))
     report = await once(omar_client, box)
     assert report.receipts == (receipt,)
-    assert sent(omar_server, "upload") == len(omar_server.uploads) == (2 if left == "a paper" else 1)
-    assert paper(box, "sent", path.name)["file_id"] == receipt.file_id
+    assert sent(omar_server, "upload") == 1
+    assert paper(box, "sent", "a.csv")["file_id"] == receipt.file_id
 
 
 async def test_an_unknown_outcome_stops_the_line(
@@ -338,6 +330,27 @@ async def test_a_file_that_changes_on_the_way(box: Path, omar_server: OmarServer
     assert (box / "sent" / "a.csv").read_bytes() == b"new"
 
 
+async def test_a_name_that_is_taken_again(box: Path, omar_server: OmarServer, omar_client: OmarClient) -> None:
+    """What comes back from a tray leaves alone what has its name by then; both are sent."""
+
+    def replace(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+        if Path(source) == path:  # the file's way into the tray
+            path.write_bytes(b"second")
+        REAL_FILES.replace(source, target)
+        if Path(source) == path:
+            path.write_bytes(b"third")
+
+    parts = omar_client._ready()
+    whole, path = parts.uploader, put(box, "a.csv", b"first")
+    parts.uploader = attrs.evolve(whole, files=attrs.evolve(REAL_FILES, replace=replace))
+    await once(omar_client, box)
+    assert in_box(box) == ["a.csv", "a.new.csv"]
+    parts.uploader = whole
+    await once(omar_client, box)
+    assert sorted(upload.content for upload in omar_server.uploads) == [b"first", b"second", b"third"]
+    assert in_tray(box, "sent") == ["a.csv", "a.new.csv"]
+
+
 async def test_a_tray_that_is_taken_away(box: Path, omar_server: OmarServer, omar_client: OmarClient) -> None:
     """It is made anew: who keeps archives renames it as a whole."""
     put(box, "a.csv")
@@ -366,10 +379,12 @@ async def test_one_at_a_time(box: Path, omar_server: OmarServer, omar_client: Om
     assert len((await once(omar_client, box.parent / "link")).receipts) == 1
 
 
-@pytest.mark.parametrize("case", ["missing", "file", "tray is a link", "tray is a file"])
+@pytest.mark.parametrize("case", ["missing", "file", "link in a circle", "tray is a link", "tray is a file"])
 async def test_a_directory_that_is_none(case: str, box: Path, tmp_path: Path, omar_client: OmarClient) -> None:
     """One sentence before anything is sent."""
-    place = {"missing": tmp_path / "nowhere", "file": put(box, "a.csv")}.get(case, box)
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    place = {"missing": tmp_path / "nowhere", "file": put(box, "a.csv"), "link in a circle": circle}.get(case, box)
     if case == "tray is a link":
         (box / "sent").symlink_to(tmp_path)
     if case == "tray is a file":
@@ -395,3 +410,10 @@ async def test_a_closed_client(box: Path, omar_config: OmarConfig) -> None:
         pass
     with pytest.raises(UsageError, match="closed"):
         await once(client, box)
+
+
+async def test_an_empty_name_is_not_the_working_directory(omar_client: OmarClient) -> None:
+    """A variable that is not set must not have everything submitted that lies there."""
+    with pytest.raises(ConfigError, match="directory of an Outbox is empty"):
+        Outbox(omar_client, "")
+    assert Outbox(omar_client, ".").directory == Path()

@@ -7,8 +7,8 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 
 import attrs
@@ -123,8 +123,8 @@ async def test_a_second_cancellation_is_heeded_at_once(
 async def test_closing_the_client_ends_it(box: Path, omar_client: OmarClient) -> None:
     """Also while it waits for files."""
     async with serving(omar_client, box) as service:
-        await until(lambda: len(client_threads()) > 0 and not omar_client._ready().operations._closed)
-        await asyncio.sleep(0.05)
+        under_way = omar_client._ready().operations._under_way
+        await until(lambda: any(not operation.timed for operation in under_way))
         await omar_client.aclose()
         await asyncio.wait([service])
         assert isinstance(service.exception(), UsageError)
@@ -227,17 +227,26 @@ async def test_a_link_is_told_of_once(
     """However often it is looked at; the line goes on."""
     (box / "link.csv").symlink_to(box)
     events: list[object] = []
+    looks: list[str | os.PathLike[str]] = []
+
+    def scandir(directory: str | os.PathLike[str]) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        looks.append(directory)
+        return os.scandir(directory)
+
     async with OmarClient(omar_config, observer=events.append) as client:
+        parts = client._ready()
+        parts.uploader = attrs.evolve(parts.uploader, files=attrs.evolve(REAL_FILES, scandir=scandir))
         with caplog.at_level(logging.WARNING, "aiomar"):
-            service = asyncio.create_task(Outbox(client, box, settle=0.0, rescan=0.02).run())
+            service = asyncio.create_task(Outbox(client, box, settle=0.0, rescan=0.001).run())
             await until(lambda: any(isinstance(event, OutboxPassedOver) for event in events))
             put(box, "a.csv")
             await until(lambda: len(omar_server.uploads) == 1)
-            await asyncio.sleep(0.1)
+            before = looks.count(box)
+            await until(lambda: looks.count(box) > before + 5)
             service.cancel()
             await asyncio.wait([service])
     assert sum(isinstance(event, OutboxPassedOver) for event in events) == 1
-    assert [record.message for record in caplog.records if "link.csv" in record.message] != []
+    assert len([record for record in caplog.records if "link.csv" in record.message]) == 1
 
 
 async def test_a_full_disk(box: Path, omar_server: OmarServer, omar_client: OmarClient) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def dask_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of a cluster of four processes."""
+    """A client of a cluster of three processes."""
     pytest.importorskip("distributed", reason="needs aiomar[dask]: clusters are tried on one Python")
     from tests.support.cluster import running_cluster  # noqa: PLC0415 - Dask may be missing
 

@@ -36,6 +36,6 @@ async def test_the_page_runs(farm: Farm, monkeypatch: pytest.MonkeyPatch, capsys
             await main(farm.client)
     told = capsys.readouterr().out
     assert "all 30 files are there, 0 of them were before" in told
-    assert "\ndata/06\n" in told
+    assert "\ndata/06\n10 directories\n" in told
     assert str(farm.server.uploads[0].file_id) in told
     assert farm.server.max_concurrent_downloads <= 8

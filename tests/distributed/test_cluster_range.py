@@ -1,4 +1,4 @@
-"""Ranges over four worker processes: everything once, never more at once than allowed, whatever dies meanwhile."""
+"""Ranges over three worker processes: everything once, never more at once than allowed, whatever dies meanwhile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 START, END = dt.date(2026, 1, 1), dt.date(2026, 1, 3)
 DAYS = 3
-METERS = [Meter(str(number)) for number in range(1001, 1037)]
+METERS = [Meter(str(number)) for number in range(1001, 1025)]
 FILES = len(METERS) * DAYS
 
 
@@ -71,7 +71,7 @@ def good_files(into: Path) -> list[Path]:
 async def test_two_ranges_at_once_keep_the_one_limit(farm: Farm) -> None:
     """Eight downloads at once over all workers and both ranges, each file once and where the rule says."""
     first, second = await asyncio.gather(
-        fetched(farm, METERS[:18]), fetched(farm, METERS[18:], into=farm.storage / "b")
+        fetched(farm, METERS[:12]), fetched(farm, METERS[12:], into=farm.storage / "b")
     )
     assert (first.files + second.files, first.reused, first.failed, second.failed) == (FILES, 0, 0, 0)
     assert 4 < farm.server.max_concurrent_downloads <= 8
@@ -79,20 +79,20 @@ async def test_two_ranges_at_once_keep_the_one_limit(farm: Farm) -> None:
     files = good_files(farm.into) + good_files(farm.storage / "b")
     assert len(files) == FILES
     assert first.bytes + second.bytes == sum(path.stat().st_size for path in files)
-    assert all(shard_directory(farm.into, meter).is_dir() for meter in METERS[:18])
+    assert all(shard_directory(farm.into, meter).is_dir() for meter in METERS[:12])
 
 
 async def test_a_range_that_is_run_again_fetches_what_is_missing(farm: Farm) -> None:
     """Finished directories cost neither a request nor a login; what is new, and what was removed, is fetched."""
     told: list[DistributedReport] = []
-    await fetched(farm, METERS[:24], progress=told.append)
-    assert told[-1].files == 24 * DAYS
+    await fetched(farm, METERS[:16], progress=told.append)
+    assert told[-1].files == 16 * DAYS
     farm.server.clear()
-    assert (await fetched(farm, METERS[:24])).reused == 24 * DAYS
+    assert (await fetched(farm, METERS[:16])).reused == 16 * DAYS
     assert farm.server.requests == []
     good_files(farm.into)[0].unlink()
-    report = await fetched(farm, (meter for meter in METERS[:28]))
-    assert (report.files, report.reused) == (28 * DAYS, 24 * DAYS - 1)
+    report = await fetched(farm, (meter for meter in METERS[:20]))
+    assert (report.files, report.reused) == (20 * DAYS, 16 * DAYS - 1)
     assert len(farm.downloads()) == 4 * DAYS + 1
 
 

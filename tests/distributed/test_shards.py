@@ -1,38 +1,18 @@
-"""Which directory a selection belongs to, and how the selections that wait are divided into bundles."""
+"""How the selections that wait are divided into bundles."""
 
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiomar import DestinationError, Group, Meter
+from aiomar import Group, Meter
 
 pytest.importorskip("distributed", reason="needs aiomar[dask]: clusters are tried on one Python")
 
-from aiomar.distributed import shard_directories, shard_directory
 from aiomar.distributed._shards import Backlog
-
-
-@pytest.mark.parametrize(
-    ("selection", "name"), [(Meter("1001"), "06"), (Group("1001"), "22"), (Meter("Zähler 1"), "fc")]
-)
-def test_the_rule_never_changes(selection: Meter | Group, name: str) -> None:
-    """Else a range that is run again would look for its files elsewhere."""
-    assert shard_directory("/data", selection) == Path("/data") / name
-
-
-def test_only_directories_of_the_rule_are_listed(tmp_path: Path) -> None:
-    """Sorted; what stands beside them is not ours."""
-    for name in ("ff", "0a", "report", "0A"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "0b").touch()
-    assert shard_directories(tmp_path) == [tmp_path / "0a", tmp_path / "ff"]
-    with pytest.raises(DestinationError, match="cannot be looked into"):
-        shard_directories(tmp_path / "absent")
 
 
 @given(

@@ -168,6 +168,71 @@ def test_one_file(tmp_path: Path) -> None:
     assert (alone.files, alone.file_format, alone.catalogued) == ((tmp_path / "stranger",), MDEF, False)
 
 
+def shard(directory: Path, name: str, clock: TimeType = PST, file_format: FileFormat = MDEF) -> DataPlace:
+    """Make a destination below a directory."""
+    (directory / name).mkdir(exist_ok=True)
+    return DataPlace(directory / name, clock, file_format)
+
+
+def test_what_a_cluster_downloaded_is_one(tmp_path: Path) -> None:
+    """The requests of all catalogues, directory by directory; what is left out is summed."""
+    second = shard(tmp_path, "3f").put("2", meter("2"))
+    shard(tmp_path, "3f").fail("3", "busy: try again")
+    first = shard(tmp_path, "0a").put("1", meter("1"))
+    shard(tmp_path, "0a", file_format=CSV).put("4", text=b"a,b\n")
+    shard(tmp_path, "ff", file_format=CSV).put("5", text=b"a,b\n")
+    touched(tmp_path / "ff", "stranger.dat")
+    shard(tmp_path, "no")
+    (tmp_path / "aa").mkdir()  # a worker was killed before it had a catalogue
+    touched(tmp_path / "aa", "stranger.dat")
+    data = find_data(tmp_path)
+    assert (data.directory, data.clock, data.file_format, data.catalogued) == (tmp_path, PST, MDEF, True)
+    assert [(request.path, request.selection, request.error) for request in data.requests] == [
+        (first, Meter("1"), None),
+        (second, Meter("2"), None),
+        (None, Meter("3"), "busy: try again"),
+    ]
+    told = "2 CSV files by the PST clock (--format csv), 2 files that no range recorded"
+    assert (data.left_out, data.left_out_words) == (4, told)
+
+
+def test_clocks_of_a_cluster_are_chosen_over_all(tmp_path: Path) -> None:
+    """Each directory with a clock of its own is two clocks; with a format that one alone has, it is that one's."""
+    pst = shard(tmp_path, "0a", PST).put("1", meter("1"))
+    dst = shard(tmp_path, "3f", DST).put("2", meter("2"))
+    csv = shard(tmp_path, "3f", DST, CSV).put("3", text=b"a,b\n")
+    with pytest.raises(UsageError, match=r"two clocks, DST and PST: .*--time"):
+        find_data(tmp_path)
+    assert find_data(tmp_path, clock=PST).files == (pst,)
+    data = find_data(tmp_path, clock=DST)
+    assert (data.files, data.left_out_words) == (
+        (dst,),
+        "1 CSV file by the DST clock (--format csv), 1 MDEF file by the PST clock (--time pst)",
+    )
+    assert find_data(tmp_path, file_format=CSV, has_layout=True).files == (csv,)
+
+
+def test_what_stands_in_the_directory_itself_comes_first(tmp_path: Path) -> None:
+    """With data files or a catalogue of its own nothing below it is looked into."""
+    shard(tmp_path, "0a").put("1", meter("1"))
+    touched(tmp_path, "a.dat")
+    assert find_data(tmp_path, clock=PST).files == (tmp_path / "a.dat",)
+    (tmp_path / "a.dat").unlink()
+    assert find_data(tmp_path).catalogued
+    Catalogue.open(tmp_path).close()
+    with pytest.raises(UsageError, match="has no data files"):
+        find_data(tmp_path)
+
+
+def test_a_damaged_catalogue_of_a_cluster_is_named(tmp_path: Path) -> None:
+    """With its directory, and the way to mend it."""
+    shard(tmp_path, "0a").put("1", meter("1"))
+    shard(tmp_path, "3f").put("2", meter("2"))
+    (tmp_path / "3f" / ".aiomar" / "catalogue.sqlite3").write_bytes(b"nonsense" * 1_000)
+    with pytest.raises(DestinationError, match=r"aiomar verify \S+/3f --rebuild"):
+        find_data(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["", "nowhere", "a\0b", "loop"])
 def test_where_there_is_nothing(tmp_path: Path, name: str) -> None:
     """An empty directory, no directory, no name and a loop are mistakes, each in a sentence."""

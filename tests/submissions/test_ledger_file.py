@@ -175,6 +175,7 @@ class Failing:
     """A file system whose k-th call fails, counted over all its calls."""
 
     left: int
+    number: int = errno.EIO
     fired: bool = False
 
     def files(self) -> FileSystem:
@@ -187,7 +188,7 @@ class Failing:
             self.left -= 1
             if self.left == 0:
                 self.fired = True
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise OSError(self.number, os.strerror(self.number))
             return call(*arguments)
 
         return counted
@@ -195,15 +196,16 @@ class Failing:
 
 @POSIX
 @pytest.mark.fault(65)
-def test_whichever_call_fails_when_it_is_made_the_next_one_makes_it(tmp_path: Path) -> None:
-    """Each failure is a `ConfigError`, and leaves nothing that is in the way."""
+@pytest.mark.parametrize("why", [errno.EIO, errno.ENOSPC])
+def test_whichever_call_fails_when_it_is_made_the_next_one_makes_it(tmp_path: Path, why: int) -> None:
+    """Each failure is a `DiskError`, and leaves nothing that is in the way."""
     for number in range(1, 100):
-        failing = Failing(number)
+        failing = Failing(number, why)
         folder = tmp_path / str(number) / "submissions" / "x"
         try:
             Ledger.open(folder, failing.files()).close()
-        except ConfigError as error:
-            assert "Input/output error" in str(error)  # noqa: PT017 - the last round raises nothing
+        except DiskError as error:
+            assert error.errno == why  # noqa: PT017 - the last round raises nothing
         if not failing.fired:
             break
         with Ledger.open(folder) as ledger:

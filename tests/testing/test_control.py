@@ -124,6 +124,8 @@ async def test_a_form_elsewhere_changes_nothing(server: OmarServer, control: Ask
     for origin in ("https://evil.test", "null", "http://127.0.0.1", f"https://127.0.0.1:{control.port}"):
         refused = await control.post("faults", body, **FORM, Origin=origin)
         assert (refused.status, list(server.waiting_faults)) == (403, []), origin
+    refused = await control.post("faults", body, **FORM, **{"Sec-Fetch-Site": "cross-site"})
+    assert (refused.status, list(server.waiting_faults)) == (403, [])
     taken = await control.post("faults", body, **FORM, Origin=f"http://127.0.0.1:{control.port}")
     assert (taken.status, taken.headers["Location"]) == (303, "./")
     assert list(server.waiting_faults) == [(testing.Reset(), 1)]

@@ -6,7 +6,10 @@ import asyncio
 import datetime as dt
 import socket
 import stat
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,6 +112,26 @@ def test_changes_are_made_in_the_loop_of_the_server(omar_server: OmarServer) -> 
     with pytest.raises(UnusedFaultError):
         omar_server.check_faults()
     omar_server.clear()
+
+
+async def test_a_server_whose_loop_is_blocked_is_not_changed(
+    omar_authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks from another thread is told so after a while, and the change is not made later either."""
+    monkeypatch.setattr("aiomar.testing._home._PATIENCE", 0.01)
+    async with OmarServer(authority=omar_authority) as server:
+        with ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(server.script, Reset())
+            with pytest.raises(TimeoutError, match="blocked"):
+                asked.result()  # this loop is the server's
+        await asyncio.sleep(0)
+        assert list(server.waiting_faults) == []
+
+
+def test_a_program_may_end_without_leaving_the_block() -> None:
+    """A notebook, say, or a script that was cut short: it does not wait for its server for ever."""
+    program = "from aiomar.testing import *; block = in_thread(OmarServer()); block.__enter__()"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
 def test_a_server_that_does_not_run_is_changed_on_the_spot(omar_authority: Authority) -> None:

@@ -7,8 +7,10 @@ import hashlib
 import os
 import resource
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -296,5 +298,18 @@ def test_only_the_last_component_of_a_directory_is_made(tmp_path: Path) -> None:
         with pytest.raises(DestinationError):
             check_directory(bad, make=True)
     (tmp_path / "file").touch()
-    with pytest.raises(DestinationError):
+    with pytest.raises(DestinationError, match="is not a directory"):
         check_directory(tmp_path / "file", make=True)
+
+
+def test_a_directory_may_be_made_by_several_at_once(tmp_path: Path) -> None:
+    """Who finds that another one was faster takes the directory as it is."""
+    together = threading.Barrier(4)
+
+    def make(number: int) -> Path:
+        together.wait()
+        return check_directory(tmp_path / str(number), make=True)
+
+    with ThreadPoolExecutor(4) as threads:
+        turns = [threads.submit(lambda: [make(number) for number in range(100)]) for _ in range(4)]
+        assert [len(turn.result()) for turn in turns] == [100] * 4

@@ -181,6 +181,66 @@ def test_a_verification_that_is_left_lets_go(tmp_path: Path) -> None:
     Catalogue.open(tmp_path).close()
 
 
+def shards(directory: Path, *names: str) -> list[Path]:
+    """Make destinations below a directory, each with a file."""
+    places = [directory / name for name in names]
+    for number, place in enumerate(places):
+        place.mkdir()
+        save(place, number)
+    return places
+
+
+def test_what_a_cluster_downloaded_is_verified_as_one(tmp_path: Path) -> None:
+    """Every directory by its own catalogue, one that lost it too; the words tell which directory."""
+    first, second, lost = shards(tmp_path, "0a", "3f", "ff")
+    gone, good = save(first, 7), save(second, 8)
+    gone.unlink()
+    (lost / ".aiomar" / "catalogue.sqlite3").unlink()
+    (tmp_path / "report").mkdir()
+    save(tmp_path / "report", 9)
+    sizes: list[int] = []
+    checked = list(verify_directory(tmp_path, progress=sizes.append))
+    assert [(file.path.parent, file.problem) for file in checked] == [
+        (first, None),
+        (first, "missing"),
+        (second, None),
+        (second, None),
+        (lost, "not_recorded"),
+    ]
+    assert checked[1].words == f"0a/{gone.name} is gone: run the range again to fetch it"
+    assert checked[3] == CheckedFile(path=good, problem=None, words=f"3f/{good.name} is what was saved")
+    assert sum(sizes) == 3 * len(WHOLE)
+
+
+def test_a_destination_has_nothing_below_it(tmp_path: Path) -> None:
+    """One with a catalogue of its own is read alone, whatever directories are in it."""
+    own = save(tmp_path, 5)
+    shards(tmp_path, "0a")
+    assert [file.path for file in verify_directory(tmp_path)] == [own]
+
+
+def test_the_directories_of_a_cluster_are_held_one_at_a_time(tmp_path: Path) -> None:
+    """One that is being written to is refused, by its name; the others may be used meanwhile."""
+    first, second = shards(tmp_path, "0a", "3f")
+    checked = verify_directory(tmp_path)
+    assert next(checked).good
+    with Catalogue.open(second):
+        with pytest.raises(DestinationError, match="0a is in use"):
+            Catalogue.open(first)
+        with pytest.raises(DestinationError, match="3f is in use"):
+            list(checked)
+    Catalogue.open(first).close()
+
+
+def test_catalogues_of_a_cluster_are_made_anew_one_by_one(tmp_path: Path) -> None:
+    """Their parent has none, and gets none; the error names one that has."""
+    (first,) = shards(tmp_path, "0a")
+    with pytest.raises(DestinationError, match=f"'aiomar verify {first} --rebuild'"):
+        rebuild_catalogue(tmp_path, ENVIRONMENT)
+    assert list(tmp_path.iterdir()) == [first]
+    assert rebuild_catalogue(first, ENVIRONMENT).files == 1
+
+
 @pytest.mark.parametrize("harm", [b"garbage" * 2000, b"", None], ids=["garbage", "empty", "good"])
 def test_a_catalogue_is_made_anew(tmp_path: Path, harm: bytes | None) -> None:
     """Rebuilt from names and bytes, it knows every file of a range; the old one is kept under another name."""

@@ -198,7 +198,9 @@ def main() -> None:
     try:
         app = make_app(configuration(os.environ), Settings.from_env(os.environ))
         port = int(os.environ.get("NIGHTLY_PORT", "8080"))
-    except (aiomar.UsageError, KeyError, ValueError) as error:  # a KeyError names the variable that is missing
+    except KeyError as error:
+        raise SystemExit(f"nightly cannot start: set the variable {error.args[0]}") from error
+    except (aiomar.UsageError, ValueError) as error:
         raise SystemExit(f"nightly cannot start: {error}") from error
     web.run_app(app, host="127.0.0.1", port=port, access_log=None)
 
