@@ -148,8 +148,8 @@ class Shelf:
         """
         tray = next(tray for tray, ending in PAPERS.items() if paper.name.endswith(ending))
         target = self.directory / tray / paper.name.removesuffix(PAPERS[tray])
-        note = _read(paper)
-        if note is None or not os.path.lexists(target):
+        note = _parsed(paper.read_bytes()) if os.path.lexists(target) else None
+        if note is None:
             with suppress(FileNotFoundError):
                 self.files.unlink(paper)
             return None
@@ -184,8 +184,15 @@ def _paper_of(target: Path, tray: Tray) -> Path:
 def _read(paper: Path) -> dict[str, object] | None:
     """Read a paper; `None` if there is none that we wrote."""
     try:
-        note = json.loads(paper.read_bytes())
-    except (OSError, ValueError):
+        return _parsed(paper.read_bytes())
+    except OSError:
+        return None
+
+
+def _parsed(content: bytes) -> dict[str, object] | None:
+    try:
+        note = json.loads(content)
+    except ValueError:
         return None
     return note if isinstance(note, dict) else None
 

@@ -42,7 +42,7 @@ class OpenTelemetryObserver:
             from aiomar.telemetry._metrics import Metrics  # noqa: PLC0415 - needs the extra
             from aiomar.telemetry._spans import Spans  # noqa: PLC0415 - likewise
         except ImportError as error:
-            raise ConfigError("OpenTelemetryObserver needs opentelemetry-api: install aiomar[otel]") from error
+            raise ConfigError("OpenTelemetryObserver needs its extra: run pip install 'aiomar[otel]'") from error
         self._spans = Spans(config.environment, tracer_provider, identifiers=identifiers)
         self._metrics = Metrics(config.environment, config.identity, meter_provider)
 

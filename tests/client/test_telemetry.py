@@ -415,5 +415,5 @@ def test_the_extra_is_missing(omar_config: OmarConfig, monkeypatch: pytest.Monke
     """The sentence says how to install it."""
     monkeypatch.delitem(sys.modules, "aiomar.telemetry._metrics")
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    with pytest.raises(ConfigError, match=r"install aiomar\[otel\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'aiomar\[otel\]'"):
         OpenTelemetryObserver(omar_config)

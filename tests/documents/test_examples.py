@@ -23,6 +23,7 @@ NOT_RUN = {
         "needs Dask; a test of its own runs it with the two others",
         "needs a cluster; a test of its own runs it on the cluster of the tests",
     ],
+    "docs/install.md": ["installs packages; the session package of nox does it with the wheel"],
     "docs/explanation/speed.md": ["takes twenty minutes", "takes ten minutes"],
     "docs/how-to/windows-certificate.md": ["PowerShell"],
     "docs/tutorial.md": ["installs packages; CI runs this line as printed"],
