@@ -36,9 +36,11 @@ from aiomar.submissions import Ledger, SubmissionRecord, SubmissionState, read_s
 from aiomar.transfer import Event, FailedUpload, OutboxRefused, OutboxSent
 
 _IN_DOUBT = frozenset({SubmissionState.UNKNOWN, SubmissionState.SENDING})
+_OF_THE_SITE = frozenset({401, 403, 404, 405, 410})
+"""Statuses that may be about a file; about two of them in a row they are about the site."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Line:
     """Submits the files of an outbox, one after the other.
 
@@ -57,6 +59,8 @@ class Line:
     limits: UploadLimits
     shelf: Shelf
     notify: Callable[[Event], None]
+    _refused_with: int | None = attrs.field(default=None, init=False)
+    """The HTTP status by which the last file that was sent was refused."""
 
     async def serve(self, lying: Lying) -> UploadReceipt | FailedUpload | None:
         """Do what can be done for one file.
@@ -86,6 +90,7 @@ class Line:
         return await self._send(lying.path, facts)
 
     async def _send(self, path: Path, facts: Mapping[str, object]) -> UploadReceipt | FailedUpload | None:
+        before, self._refused_with = self._refused_with, None
         try:
             receipt = await self.client.upload(path)
         except SubmissionRejectedError as error:
@@ -95,6 +100,10 @@ class Line:
         except StatusError as error:
             if error.hint is Hint.RETRY:
                 raise
+            self._refused_with = error.status
+            if error.status == before and before in _OF_THE_SITE:
+                words = f"the server says so to one file after the other, so nothing else is sent for now: {error}"
+                raise StatusError(words, status=before, hint=Hint.RETRY) from error
             return await self._refuse(path, error, facts)
         return await self._keep(path, receipt)
 
@@ -114,7 +123,7 @@ class Line:
         if found.state in _IN_DOUBT:
             raise in_doubt(found)
         if await self.threads.run(self._was_sent_from_there, lying, found):
-            return await self._keep(lying.path, _receipt_of(found))
+            return await self._keep(lying.path, found.receipt())
         error = UploadBlockedError(
             f"the same content was taken on {found.submitted_at:%Y-%m-%d %H:%M} UTC as {found.name!a} with file id "
             f"{found.file_id or 'unknown'} (submission {found.id}), so it was not sent again: to submit it once more, "
@@ -167,18 +176,5 @@ def in_doubt(record: SubmissionRecord) -> OutcomeUnknownError:
         f"down what you find out with 'aiomar submissions resolve {record.id}'",
         phase=record.phase or "request",
         facts={"name": record.name, "size": record.size, "sha256": record.sha256, "source": str(record.source)},
-        ledger_id=record.id,
-    )
-
-
-def _receipt_of(record: SubmissionRecord) -> UploadReceipt:
-    """Give a receipt out of the ledger; what a person resolved may be without file id."""
-    return UploadReceipt(
-        file_id=record.file_id or "",
-        source_name=record.name,
-        saved_name=record.saved_name or "",
-        size=record.size,
-        sha256=record.sha256,
-        submitted_at=record.submitted_at,
         ledger_id=record.id,
     )

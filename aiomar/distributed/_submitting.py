@@ -119,15 +119,7 @@ def _told(record: SubmissionRecord) -> UploadReceipt:
         OutcomeUnknownError: that run ended before the answer was recorded.
     """
     if record.state is SubmissionState.ACCEPTED and record.file_id is not None:
-        return UploadReceipt(
-            file_id=record.file_id,
-            source_name=record.name,
-            saved_name=record.saved_name or "",
-            size=record.size,
-            sha256=record.sha256,
-            submitted_at=record.submitted_at,
-            ledger_id=record.id,
-        )
+        return record.receipt()
     raise OutcomeUnknownError(
         f"{record.name!a} was being sent when its worker ended, and may have been taken: it was not sent again; run "
         f"'aiomar submissions confirm {record.id}'",

@@ -11,6 +11,8 @@ from typing import Literal
 
 import attrs
 
+from aiomar.protocol import UploadReceipt
+
 By = Literal["aiomar", "confirm", "resolve"]
 """Who wrote a change: the upload itself, a look at the server's data, or a person."""
 
@@ -69,6 +71,18 @@ class SubmissionRecord:
     """What else is known, by name: the status, what could be read of the answer, where its page is kept."""
     content_kept: bool
     """Whether the ledger still has the bytes."""
+
+    def receipt(self) -> UploadReceipt:
+        """Give the receipt of what was accepted; what a person resolved may have no file id, which is ``""`` then."""
+        return UploadReceipt(
+            file_id=self.file_id or "",
+            source_name=self.name,
+            saved_name=self.saved_name or "",
+            size=self.size,
+            sha256=self.sha256,
+            submitted_at=self.submitted_at,
+            ledger_id=self.id,
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -318,6 +318,17 @@ async def test_trouble_ends_a_look(
     assert len((await once(omar_client, box)).receipts) == 2
 
 
+async def test_a_site_that_refuses_everything(box: Path, omar_server: OmarServer, omar_client: OmarClient) -> None:
+    """The first file may be the reason; the second one and all others stay."""
+    for age, name in enumerate(("d.csv", "c.csv", "b.csv", "a.csv"), 5):
+        put(box, name, age=age)
+    omar_server.script(Status(404, on="upload", times=2))
+    report = await once(omar_client, box)
+    assert errors(report) == [("a.csv", "StatusError"), ("b.csv", "StatusError")]
+    assert (in_box(box), in_tray(box, "refused")) == (["b.csv", "c.csv", "d.csv"], ["a.csv"])
+    assert len((await once(omar_client, box)).receipts) == 3
+
+
 async def test_a_file_that_changes_on_the_way(box: Path, omar_server: OmarServer, omar_client: OmarClient) -> None:
     """What was sent has its receipt; what lies there now is a new file, and is sent as one."""
     put(box, "a.csv", b"old")
