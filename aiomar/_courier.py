@@ -198,7 +198,7 @@ class Courier:
                 return await self._send_once(case, lease)
             except ExchangeError as error:
                 if case.in_doubt:
-                    raise GivenUpError(error) from error
+                    raise GivenUpError(error) from None  # or the error would be its own cause
                 raise
 
         def on_retry(error: ExchangeError, number: int, wait: float) -> None:

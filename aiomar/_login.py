@@ -142,7 +142,7 @@ class Login:
         except ExchangeError as error:
             circuit.fail(error)
             if circuit.is_open:
-                raise GivenUpError(error) from error
+                raise GivenUpError(error) from None  # or the error would be its own cause
             raise
         circuit.succeed()
         return cookie

@@ -29,8 +29,14 @@ class GivenUpError(Exception):
     """Carries an error that must not be repeated through an outer loop that would repeat it all over again."""
 
     def __init__(self, error: ExchangeError) -> None:
-        super().__init__(error)
-        self.error = error
+        super().__init__()
+        self._error = error
+
+    def take_out(self) -> ExchangeError:
+        """Give the error, once: it is raised while this is handled, and must not be found in its own context."""
+        error = self._error
+        del self._error
+        return error
 
 
 @contextmanager
@@ -39,7 +45,8 @@ def unwrapped() -> Iterator[None]:
     try:
         yield
     except GivenUpError as wrapper:
-        raise wrapper.error from wrapper.error.__cause__
+        error = wrapper.take_out()
+        raise error from error.__cause__
 
 
 @attrs.frozen
@@ -85,7 +92,8 @@ class Retries:
         try:
             result = await attempt(1)
         except GivenUpError as wrapper:
-            raise wrapper.error from wrapper.error.__cause__
+            error = wrapper.take_out()
+            raise error from error.__cause__
         except ExchangeError as error:
             if error.hint is not Hint.RETRY:
                 raise
@@ -113,7 +121,8 @@ class _Repeats(Generic[_T]):
         try:
             result = await _stamina(self._wait_or_not, self._next)
         except GivenUpError as wrapper:
-            raise wrapper.error from wrapper.error.__cause__
+            error = wrapper.take_out()
+            raise error from error.__cause__
         self._rules.budget.earn(self._spent)
         return result
 

@@ -170,7 +170,7 @@ class Session:
             # Shielded: a caller that goes away must not take the login away from the others.
             return await asyncio.shield(self._login)
         except ExchangeError as error:
-            raise GivenUpError(error) from error
+            raise GivenUpError(error) from None  # or the error would be its own cause
 
     def end(self, lease: Lease) -> None:
         """Say that the session of this lease is over; a newer one is left alone."""

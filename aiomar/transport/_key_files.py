@@ -114,9 +114,12 @@ def only_identity_errors(name: str) -> Iterator[None]:
             # damaged files cause, is not even an Exception, and has no public name.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise IdentityError(
-                f"{name} is damaged or of a kind that cannot be read: export it again", kind="format"
-            ) from None
+            words = f"{name} is damaged or of a kind that cannot be read: export it again"
+            damaged = IdentityError(words, kind="format")
+            try:
+                raise damaged from None
+            finally:
+                damaged.__context__ = None  # a panic cannot be pickled, and Dask pickles an error with its context
 
 
 def _read_file(path: PathLike, name: str) -> Secret[bytes]:

@@ -55,11 +55,13 @@ TROUBLE: list[Fault] = [
 ]
 
 
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and all that led to it."""
-    while error is not None:
+def chain(error: BaseException | None, *outer: BaseException) -> Iterator[BaseException]:
+    """Give an error and all that led to it; none led to itself, because Dask pickles them with their causes."""
+    if error is not None:
+        assert error not in outer
         yield error
-        error = error.__cause__
+        yield from chain(error.__cause__, error, *outer)
+        yield from chain(error.__context__, error, *outer)
 
 
 @pytest.mark.parametrize("fault", TROUBLE, ids=lambda fault: repr(fault)[:80])
