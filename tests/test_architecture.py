@@ -96,7 +96,7 @@ DOORS = {
     "selectolax": ("aiomar/protocol/_pages.py",),
     "cryptography": ("aiomar/transport/_identity*.py", "aiomar/transport/_key_files.py", "aiomar/testing/*.py"),
     "trustme": ("aiomar/testing/*.py",),
-    "pytest": (),  # its plugin, `_aiomar_pytest.py`, stands beside the package
+    "pytest": ("aiomar/testing/*.py",),
     "numpy": ("aiomar/formats/_arrow*.py",),
     "pyarrow": ("aiomar/formats/_arrow*.py",),
     "cyclopts": ("aiomar/cli/*.py",),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.packaged import BY_HATCHLING, FILES, INFO, PLUGIN, complaints, is_source
+from tests.support.packaged import BY_HATCHLING, FILES, INFO, complaints, is_source
 
 SOURCES = ("aiomar/__init__.py", "aiomar/py.typed", "aiomar/testing/csv-layout.toml", "docs/a.md", "tests/test_a.py")
 WHEEL = "aiomar-0.1.0-py3-none-any.whl"
@@ -29,7 +29,7 @@ class Built:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_text(name)
         info = {f"aiomar-0.1.0.dist-info/{name}" for name in INFO}
-        self.wheel = sorted({name for name in SOURCES if name.startswith("aiomar/")} | info | {PLUGIN})
+        self.wheel = sorted({name for name in SOURCES if name.startswith("aiomar/")} | info)
         self.sdist = sorted({*SOURCES, *FILES, *BY_HATCHLING})
 
     def found(self) -> list[str]:

@@ -14,18 +14,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("aiomar", "benchmarks", "docs", "tests")
-PLUGIN = "_aiomar_pytest.py"
-"""What pytest loads wherever the package is installed, without the package."""
-FILES = {
-    PLUGIN,
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "LICENSE",
-    "README.md",
-    "SECURITY.md",
-    "noxfile.py",
-    "pyproject.toml",
-}
+FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "noxfile.py", "pyproject.toml"}
 BY_HATCHLING = {".gitignore", "PKG-INFO"}
 """What the build puts into a source package by itself."""
 INFO = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
@@ -62,7 +51,7 @@ def wheel_complaints(wheel: Path, project: Path) -> Iterator[str]:
     name, version, *_ = wheel.name.split("-")
     info = {f"{name}-{version}.dist-info/{each}" for each in INFO}
     with zipfile.ZipFile(wheel) as archive:
-        yield from _differences("the wheel", archive.namelist(), sources | info | {PLUGIN})
+        yield from _differences("the wheel", archive.namelist(), sources | info)
 
 
 def sdist_complaints(sdist: Path, project: Path) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Fixtures for tests of programs that use aiomar: a server, and what leads a client or another process to it.
 
-pytest loads this file in every run where aiomar is installed.  So it stands beside the package, not in it, because
-whoever imports a module of a package imports the package; and it imports nothing of the extra, which may be missing.
-The fixtures import what they need when a test asks for them.
+pytest loads this file in every run where aiomar is installed, so it imports nothing of aiomar, which is large, nor of
+the extra, which may be missing; and both packages around it load their names when they are asked for.  The fixtures
+import what they need when a test asks for them.
 
 The server runs in a thread of its own: so it serves synchronous tests, other processes and every event loop alike, and
 goes on while a test blocks.  Only the open client needs the loop of the test.  Its fixture runs under pytest-asyncio in
