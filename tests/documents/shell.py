@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -153,11 +152,15 @@ class Shell:
         return shown
 
     def close(self) -> None:
-        """Interrupt what runs in other terminals."""
+        """End what runs in other terminals; not by SIGINT, which a shell in the background ignores."""
         for terminal in self._others:
             with terminal:
-                terminal.send_signal(signal.SIGINT)
-                terminal.communicate(timeout=10)
+                terminal.terminate()
+                try:
+                    terminal.communicate(timeout=10)
+                except subprocess.TimeoutExpired:
+                    terminal.kill()
+                    raise
 
 
 def _commands(block: str) -> list[range]:
