@@ -131,7 +131,8 @@ def _checked(parameter: Parameter, value: object) -> object:
             raise Refusal(f"{name} must be one of {', '.join(parameter.choices)}")
         return value
     if parameter.long and isinstance(value, str):
-        return value if str in parameter.types else _latin(name, value)
+        as_bytes = _encoded(name, value, "utf-8" if str in parameter.types else "latin-1")
+        return value if str in parameter.types else as_bytes
     if float in parameter.types and type(value) is int:
         value = float(value)
     if type(value) not in parameter.types or parameter.long:
@@ -157,11 +158,11 @@ def _wanted(parameter: Parameter) -> str:
     return " or ".join(dict.fromkeys(words[kind] for kind in parameter.types))
 
 
-def _latin(name: str, text: str) -> bytes:
+def _encoded(name: str, text: str, encoding: str) -> bytes:
     try:
-        return text.encode("latin-1")
+        return text.encode(encoding)
     except UnicodeEncodeError as error:
-        raise Refusal(f"{name} must have characters of one byte only (ISO-8859-1)") from error
+        raise Refusal(f"{name} must be text that can be written as {encoding}") from error
 
 
 def form_values(fields: Mapping[str, str]) -> dict[str, object]:

@@ -391,7 +391,8 @@ def test_a_form_makes_every_fault(fields: dict[str, str], fault: Fault) -> None:
         ({"fault": "SlowFirstByte", "seconds": float("nan")}, "seconds must be from 0"),
         ({"fault": "SlowFirstByte", "seconds": -1}, "seconds must be from 0"),
         ({"fault": "Redirect", "location": "/\r\nSet-Cookie: a=b"}, "location must be one line"),
-        ({"fault": "Raw", "data": "\u20ac"}, "data must have characters of one byte"),
+        ({"fault": "Raw", "data": "\u20ac"}, "data must be text that can be written as latin-1"),
+        ({"fault": "Page", "html": "\ud800"}, "html must be text that can be written as utf-8"),
         ({"fault": "Raw", "data": 1}, "data must be text"),
     ],
 )

@@ -41,7 +41,7 @@ log = logging.getLogger("nightly")
 class Settings:
     """What is downloaded, and when."""
 
-    meters: tuple[str, ...]
+    meters: tuple[aiomar.Meter, ...]
     into: Path
     """The directory; its parent must exist."""
     at: dt.time = dt.time(4, 30)
@@ -53,7 +53,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read the variables; the first two must be there."""
         return cls(
-            meters=tuple(meter.strip() for meter in environ["NIGHTLY_METERS"].split(",")),
+            meters=tuple(aiomar.Meter(meter.strip()) for meter in environ["NIGHTLY_METERS"].split(",")),
             into=Path(environ["NIGHTLY_INTO"]),
             at=dt.time.fromisoformat(environ.get("NIGHTLY_AT", "04:30")),
             days=int(environ.get("NIGHTLY_DAYS", "7")),
@@ -126,7 +126,7 @@ class Nightly:
         yesterday = run.started.astimezone(CALIFORNIA).date() - ONE_DAY
         try:
             outcomes = self._client.iter_range(
-                [aiomar.Meter(meter) for meter in self._settings.meters],
+                self._settings.meters,
                 yesterday - (self._settings.days - 1) * ONE_DAY,
                 yesterday,
                 file_format=aiomar.FileFormat.CSV,

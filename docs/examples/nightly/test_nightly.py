@@ -14,7 +14,7 @@ from nightly import Settings, make_app, next_run
 import aiomar
 from aiomar.testing import OmarServer, Stall, Status
 
-METERS = ("1001", "1002")
+METERS = (aiomar.Meter("1001"), aiomar.Meter("1002"))
 FOUR_THIRTY = dt.time(4, 30)
 
 
