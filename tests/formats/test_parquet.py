@@ -310,7 +310,7 @@ import pyarrow as pa
 from aiomar import TimeType
 from aiomar.formats import interval_batches, write_parquet
 peaks = []
-for times in (6, 12):
+for times in (3, 6):
     write_parquet([{str(file)!r}] * times, f"{{times}}.parquet", clock=TimeType.PST)
     write_parquet([{str(file)!r}] * times, f"{{times}}", clock=TimeType.PST)
     peaks.append(pa.default_memory_pool().max_memory())
