@@ -7,7 +7,7 @@ import asyncio
 import datetime as dt
 import pickle
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import attrs
@@ -271,19 +271,24 @@ async def test_outcomes_come_as_they_finish(omar_server: OmarServer, omar_client
     assert [outcome.selection for outcome in seen if isinstance(outcome, FailedDownload)] == [UNKNOWN]
 
 
-async def test_breaking_out_leaves_nothing_under_way(
-    omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path
-) -> None:
+async def test_breaking_out_leaves_nothing_under_way(omar_config: OmarConfig, tmp_path: Path) -> None:
     """A plain ``break``, without closing the iterator, ends the workers; no part file stays."""
-    omar_server.script(Stall(500, match="=1002&"), Stall(500, match="=1003&"))
-    async for _ in iterate(omar_client, METERS, tmp_path):
-        break
-    await until(lambda: not client_tasks())
-    assert all(not name.startswith(".") for name in on_disk(tmp_path))
-    count = sent(omar_server, "download")
-    await fetch(omar_client, tmp_path / "later")
-    assert sent(omar_server, "download") == count + 1
-    omar_server.clear()
+    async with AsyncExitStack() as stack:
+        # In this loop: in a thread of its own it would still count what had left before.
+        server = await stack.enter_async_context(OmarServer())
+        config = attrs.evolve(
+            omar_config, identity=server.identity(), environment=server.environment, trust=server.trust
+        )
+        client = await stack.enter_async_context(OmarClient(config))
+        server.script(Stall(500, match="=1002&"), Stall(500, match="=1003&"))
+        async for _ in iterate(client, METERS, tmp_path):
+            break
+        await until(lambda: not client_tasks())
+        assert all(not name.startswith(".") for name in on_disk(tmp_path))
+        count = sent(server, "download")
+        await fetch(client, tmp_path / "later")
+        assert sent(server, "download") == count + 1
+        server.clear()
 
 
 async def test_a_range_that_is_never_begun(omar_server: OmarServer, omar_client: OmarClient, tmp_path: Path) -> None:
