@@ -1,4 +1,4 @@
-"""Validators for the numbers in frozen settings; each raises a `ConfigError` that names the setting."""
+"""Checks of settings and of choices; each raises a `ConfigError` that names what is wrong."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def whole_number(instance: object, attribute: attrs.Attribute[Any], value: objec
         raise ConfigError(
             f"{type(instance).__name__}.{attribute.name} must be a whole number of at least 1, not {value!r:.40}"
         )
+
+
+def raise_or_collect(errors: object) -> None:
+    """Ask for one of the two things that may be done with errors."""
+    if errors not in {"raise", "collect"}:
+        raise ConfigError(f'errors must be "raise" or "collect", not {errors!r:.40}')

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from aiomar._assembly import Parts, assemble
+from aiomar._checks import raise_or_collect
 from aiomar._config import OmarConfig
 from aiomar._confirm import Question
 from aiomar._downloads import Order, Wanted
@@ -223,7 +224,7 @@ class OmarClient:
             UsageError: nothing was sent.
             PartialDownloadError: some downloads failed; the others are on disk.
         """
-        _check_choice(errors)
+        raise_or_collect(errors)
         parts = self._ready()
         request = RangeRequest(
             span=Span(start, end),
@@ -362,7 +363,7 @@ class OmarClient:
         Raises:
             PartialUploadError: some files were not accepted or not sent.
         """
-        _check_choice(errors)
+        raise_or_collect(errors)
         report = await self._ready().uploader.upload_all(sources, raise_errors=errors == "raise", resend=resend)
         if errors == "raise":
             report.raise_for_failures()
@@ -431,8 +432,3 @@ class OmarClient:
             self._parts = assemble(self._config, self._context, self._observer)
         self._parts.check_home()
         return self._parts
-
-
-def _check_choice(errors: object) -> None:
-    if errors not in {"raise", "collect"}:
-        raise ConfigError(f'errors must be "raise" or "collect", not {errors!r:.40}')

@@ -105,11 +105,6 @@ def code_for_uploads(errors: Iterable[BaseException], *, logged_in: bool = True)
     return next((code for code in (UNKNOWN, REFUSED, IDENTITY, UNREACHABLE, USAGE) if code in codes), UNEXPECTED)
 
 
-def in_doubt(errors: Iterable[BaseException]) -> int:
-    """Count those that leave open whether the server took the file."""
-    return sum(code_for(error) == UNKNOWN for error in errors)
-
-
 def _code_for_upload(error: BaseException, *, logged_in: bool) -> int:
     broken_rule = isinstance(error, LimitError)
     not_taken = isinstance(error, StatusError) and logged_in and error.status < 500  # noqa: PLR2004 - 4xx

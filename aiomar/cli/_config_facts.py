@@ -17,7 +17,7 @@ from aiomar.cli._layers import Setting, speller, values
 from aiomar.cli._options import Connection
 from aiomar.cli._profiles import Profile, ProfileFile, find_profile, profile_files, wanted_profile
 from aiomar.cli._settings import identity_in, server_in, settings_of, spell
-from aiomar.submissions import ledger_directory
+from aiomar.submissions import state_directory
 from aiomar.transport import build_context
 
 KEYS: Final = (
@@ -202,5 +202,4 @@ def _masked(setting: Setting, environ: Mapping[str, str]) -> str:
 def _default(key: str) -> str | None:
     if key == "concurrency":
         return str(attrs.fields(OmarConfig).concurrency.default)
-    # Every ledger has its place below it, whatever its server.
-    return str(ledger_directory(None, PRODUCTION.upload_origin, "").parents[1]) if key == "state_dir" else None
+    return str(state_directory(None)) if key == "state_dir" else None

@@ -19,11 +19,11 @@ from aiomar import (
     OutboxSent,
     UploadReport,
 )
-from aiomar.cli._codes import code_for_uploads, in_doubt
+from aiomar.cli._codes import code_for_uploads
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import error_to_dict
 from aiomar.cli._options import NOWHERE, NUMBER, PLACE, PLAIN, Connection, Display
-from aiomar.cli._output import Output, count, in_one_line, told
+from aiomar.cli._output import Output, in_one_line, told, uploads_in_short
 from aiomar.cli._settings import asker, configure
 
 
@@ -114,9 +114,5 @@ def _tell(out: Output, report: UploadReport, refusals: list[OmarError]) -> None:
     for path in report.not_sent:
         out.say(f"left: {in_one_line(str(path))}")
         out.record({"event": "left", "source": str(path)})
-    sent, failed, left = len(report.receipts), len(report.failures), len(report.not_sent)
-    out.summary |= {"failures": failed, "left": left}
-    doubt = in_doubt(failure.error for failure in report.failures)
-    ends = ((failed - doubt, "not"), (doubt, "unknown"), (left, "left"))
-    rest = "".join(f", {number:,} {what}" for number, what in ends if number)
-    out.say(f"{sent:,} of {count(sent + failed + left, 'file')} sent{rest}")
+    out.summary |= {"failures": len(report.failures), "left": len(report.not_sent)}
+    out.say(uploads_in_short(report, done="sent", held="left"))

@@ -30,11 +30,12 @@ from aiomar import (
     UnexpectedPageError,
     UploadFailed,
     UploadFinished,
+    UploadReport,
     UploadRetrying,
     UploadStarted,
     UploadStopped,
 )
-from aiomar.cli._codes import UNEXPECTED
+from aiomar.cli._codes import UNEXPECTED, UNKNOWN, code_for
 from aiomar.cli._json import error_to_dict, event_to_dict
 from aiomar.cli._options import Display
 
@@ -231,6 +232,21 @@ def told(error: OmarError) -> str:
 def count(number: int, thing: str) -> str:
     """Give a number of things, such as ``1 file`` or ``2,000 files``."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def uploads_in_short(report: UploadReport, *, done: str, held: str) -> str:
+    """Count what became of the files of a report.
+
+    Args:
+        report: what was sent, or tried.
+        done: what those are called that the server has taken.
+        held: what those are called that were not tried.
+    """
+    taken, failed, left = len(report.receipts), len(report.failures), len(report.not_sent)
+    doubt = sum(code_for(failure.error) == UNKNOWN for failure in report.failures)
+    ends = ((failed - doubt, "not"), (doubt, "unknown"), (left, held))
+    rest = "".join(f", {number:,} {what}" for number, what in ends if number)
+    return f"{taken:,} of {count(taken + failed + left, 'file')} {done}{rest}"
 
 
 def in_one_line(name: str) -> str:

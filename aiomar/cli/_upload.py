@@ -26,11 +26,11 @@ from aiomar import (
     UploadReceipt,
     UsageError,
 )
-from aiomar.cli._codes import code_for_uploads, in_doubt
+from aiomar.cli._codes import code_for_uploads
 from aiomar.cli._frame import Work, carry_out
 from aiomar.cli._json import error_to_dict, fields
 from aiomar.cli._options import NOWHERE, PLAIN, Connection, Display
-from aiomar.cli._output import Output, count, told
+from aiomar.cli._output import Output, count, told, uploads_in_short
 from aiomar.cli._preflight import ContentWarning, content_warnings
 from aiomar.cli._settings import asker, configure, has_certificate
 from aiomar.cli._tables import Column, cut, drawn, more
@@ -135,11 +135,8 @@ async def _send(out: Output, files: Sequence[Path], config: OmarConfig, *, resen
         out.say(f"not sent: {path}")
         out.record({"event": "not_sent", "source": str(path)})
     errors = [failure.error for failure in report.failures]
-    doubt, held = in_doubt(errors), len(report.not_sent)
-    out.summary |= {"failures": len(errors), "not_sent": held}
-    ends = ((len(errors) - doubt, "not"), (doubt, "unknown"), (held, "not sent"))
-    rest = "".join(f", {number} {what}" for number, what in ends if number)
-    out.say(f"{len(receipts)} of {count(len(files), 'file')} taken{rest}")
+    out.summary |= {"failures": len(errors), "not_sent": len(report.not_sent)}
+    out.say(uploads_in_short(report, done="taken", held="not sent"))
     return code_for_uploads(errors, logged_in=out.logged_in)
 
 

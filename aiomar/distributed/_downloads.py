@@ -20,6 +20,7 @@ from typing import Any, Literal
 import attrs
 from distributed import Client
 
+from aiomar._checks import raise_or_collect
 from aiomar._types import PathLike
 from aiomar.distributed._cluster import Cluster, ClusterError
 from aiomar.distributed._errands import Errand, Fetched, Refused, fetch
@@ -93,8 +94,7 @@ async def download_range(
         ClusterError: the cluster has no workers, or lost some again and again.
         PartialDownloadError: some downloads failed; the others are on disk.
     """
-    if errors not in {"raise", "collect"}:
-        raise ConfigError(f'errors must be "raise" or "collect", not {errors!r:.40}')
+    raise_or_collect(errors)
     request = RangeRequest(
         span=Span(start, end),
         file_format=file_format,

@@ -17,6 +17,7 @@ from typing import Literal
 import attrs
 from distributed import Client
 
+from aiomar._checks import raise_or_collect
 from aiomar._types import PathLike
 from aiomar.distributed._cluster import Cluster, ClusterError
 from aiomar.distributed._errands import Refused
@@ -71,8 +72,7 @@ async def upload_all(
             exactly one worker with the resource, or a path is relative.
         PartialUploadError: some files were not accepted or not sent.
     """
-    if errors not in {"raise", "collect"}:
-        raise ConfigError(f'errors must be "raise" or "collect", not {errors!r:.40}')
+    raise_or_collect(errors)
     run = _Run(check_reference(reference), Cluster(dask_client), resend=resend)
     paths = [_absolute(source) for source in sources]
     await run.find_worker(patience.total_seconds())

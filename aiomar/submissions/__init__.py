@@ -5,7 +5,7 @@ from aiomar.submissions._confirmation import Confirmation
 from aiomar.submissions._ending import ending_of, fragments_of
 from aiomar.submissions._judge import LoginInstead, Submission, judge_upload, unknown
 from aiomar.submissions._ledger import Ledger
-from aiomar.submissions._ledger_file import ledger_directory, lock_path
+from aiomar.submissions._ledger_file import ledger_directory, lock_path, state_directory
 from aiomar.submissions._records import Ending, Pruned, Sender, SubmissionChange, SubmissionRecord, SubmissionState
 from aiomar.submissions._source import read_again, read_source
 from aiomar.submissions._submissions import Submissions
@@ -31,5 +31,6 @@ __all__ = [
     "lock_path",
     "read_again",
     "read_source",
+    "state_directory",
     "unknown",
 ]

@@ -151,9 +151,18 @@ def _make_folder(directory: Path, files: FileSystem) -> None:
     make_directory(directory, files)
 
 
-def _ledgers(state_dir: PathLike | None) -> Path:
+def state_directory(state_dir: PathLike | None) -> Path:
+    """Give the place of aiomar's own records.
+
+    Args:
+        state_dir: as configured; `None` for the platform's place.
+    """
     state = user_state_path("aiomar", appauthor=False) if state_dir is None else Path(os.fspath(state_dir))
-    return state.absolute() / _FOLDER
+    return state.absolute()
+
+
+def _ledgers(state_dir: PathLike | None) -> Path:
+    return state_directory(state_dir) / _FOLDER
 
 
 def _unusable(path: Path, reason: object, number: int | None) -> OmarError:
