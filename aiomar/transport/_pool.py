@@ -99,11 +99,15 @@ class Pool(aiohttp.TCPConnector):
     def _is_new(self, protocol: ResponseHandler) -> bool:
         if protocol in self._open:
             return False
+        self._keep(protocol)
+        return True
+
+    def _keep(self, protocol: ResponseHandler) -> None:
+        """Know a connection until it is closed."""
         closed = protocol.closed
         if closed is not None and protocol.transport is not None:
             self._open[protocol] = protocol.transport
             closed.add_done_callback(partial(self._forget, protocol))
-        return True
 
     def _forget(self, protocol: ResponseHandler, closed: asyncio.Future[None]) -> None:
         del self._open[protocol]
@@ -119,7 +123,9 @@ class Pool(aiohttp.TCPConnector):
             await asyncio.wait(closing, timeout=_PATIENCE)
 
     # asyncio ends a handshake after 60 s unless told otherwise, as if the peer had hung up; aiohttp has no parameter
-    # for it.  The two methods below are aiohttp's own; in a version that has others, the 60 s are back.
+    # for it.  And where somebody gives up in the very turn in which the handshake is done, asyncio waits 30 s for the
+    # peer's goodbye, on a connection that nobody knows.  The two methods below are aiohttp's own; in a version that has
+    # others, both are back.
 
     async def _wrap_create_connection(
         self,
@@ -129,7 +135,20 @@ class Pool(aiohttp.TCPConnector):
         """Connect, with TLS if asked; the deadline of connecting holds for the handshake too."""
         if kwargs.get("ssl"):
             kwargs.setdefault("ssl_handshake_timeout", self._connect_seconds)
-        return await super()._wrap_create_connection(*args, **kwargs)
+        make, *rest = args
+        made: list[ResponseHandler] = []
+
+        def note() -> ResponseHandler:
+            made.append(make())
+            return made[-1]
+
+        try:
+            return await super()._wrap_create_connection(note, *rest, **kwargs)
+        except BaseException:
+            for protocol in made:
+                self._keep(protocol)
+                protocol.abort()
+            raise
 
     async def _start_tls_connection(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import ssl
 from collections.abc import Callable
@@ -262,6 +263,51 @@ async def test_closed_by_the_answer(make: Make, server_context: ssl.SSLContext) 
         await ended(site, 1)
         await ask(transport, site)
         assert site.connections == 2
+        await transport.aclose()
+
+
+class Mute(Port):
+    """A site that completes the handshake and never says another word, not even goodbye.
+
+    Args:
+        context: the server's side of TLS.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(self._listen)
+        self._tls = context
+        self.asked = False
+        """Whether something has come on a connection after its handshake."""
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self._tls.wrap_bio(received, to_send, server_side=True)
+        while piece := await reader.read(65_536):
+            received.write(piece)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+            writer.write(to_send.read())
+            self.asked |= tls.version() is not None and received.pending > 0
+
+
+@pytest.mark.parametrize("way", ["lean", "session", "proxy"])
+async def test_given_up_while_it_connects(wiring: Wiring, server_context: ssl.SSLContext, way: str) -> None:
+    """At whatever turn of the loop somebody gives up, a peer that says no goodbye does not keep the connection open."""
+    async with Mute(server_context) as site, Proxy() as proxy:
+        for turns in itertools.count():
+            transport = make_transport(wiring, proxy=proxy.address if way == "proxy" else None, lean=way == "lean")
+            call = asyncio.create_task(transport.send(to(site), Trace()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if site.asked:
+                break
+            call.cancel()
+            await asyncio.wait([call])
+            await transport.aclose()
+            await ended(proxy, proxy.connections)
+            await ended(site, site.connections)
+        call.cancel()
+        await asyncio.wait([call])
         await transport.aclose()
 
 
