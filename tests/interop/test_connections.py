@@ -290,6 +290,7 @@ class Mute(Port):
             self.asked |= tls.version() is not None and received.pending > 0
 
 
+@pytest.mark.fault(74)
 @pytest.mark.parametrize("way", ["lean", "session", "proxy"])
 async def test_given_up_while_it_connects(wiring: Wiring, server_context: ssl.SSLContext, way: str) -> None:
     """At whatever turn of the loop somebody gives up, a peer that says no goodbye does not keep the connection open."""
