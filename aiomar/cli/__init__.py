@@ -23,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write("aiomar: error: the command line needs its extra: run pip install 'aiomar[cli]'\n")
         return 2
+    except KeyboardInterrupt:  # loading takes most of a second
+        sys.stderr.write("aiomar: interrupted: nothing was begun\n")
+        return 130
     return run(sys.argv[1:] if argv is None else argv)
 
 

@@ -196,6 +196,26 @@ def test_a_passphrase_is_asked_for_on_a_terminal(place: Place, omar_authority: A
     assert "open sesame" not in seen
 
 
+def test_an_interruption_before_anything_has_begun() -> None:
+    """Ctrl-C while the program is still being loaded: one line and the code, no traceback."""
+    code = """
+import signal, sys
+from aiomar.cli import main
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "aiomar.cli._app":
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.exit(main(["--version"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "aiomar: interrupted: nothing was begun\n"
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_standard_stream_that_is_closed(place: Place, closed: str) -> None:
     """A command does its work and ends with its code; no socket or file takes the stream's number."""
