@@ -54,8 +54,8 @@ async def weak_server(omar_authority: Authority) -> AsyncGenerator[OmarServer]:
 
 @pytest.fixture
 def config(weak_server: OmarServer, omar_identity: ClientIdentity) -> OmarConfig:
-    """Allow 64; repeats are as many as by default, and wait for as long as a download takes, as they do by default."""
-    retry = RetryPolicy(first_wait=0.02, longest_wait=0.04)
+    """Allow 64; repeats are as many as by default, and come almost at once."""
+    retry = RetryPolicy(first_wait=0.001, longest_wait=0.002)
     config = OmarConfig(omar_identity, weak_server.environment, trust=weak_server.trust, retry=retry, durable=False)
     return attrs.evolve(config, concurrency=64)
 
@@ -92,9 +92,9 @@ async def test_a_client_that_is_allowed_64_settles_near_what_the_server_bears(
     assert (len(report.files), len(report.failures)) == (FILES, 0)
     assert sent(weak_server, "download") <= 1.15 * FILES
     limits = [event.limit for event in events if isinstance(event, LimitChanged)]
-    # Up until the first refusal, which comes late on a slow machine, then down; after that the seventh place is tried
-    # now and then.
+    # Down from 16, at once or when all connections are made; from then on the seventh place is tried now and then.
     low = next(place for place, limit in enumerate(limits) if limit < CAPACITY)
+    assert max(limits[:low]) <= 2 * 16
     assert max(limits[low:]) <= CAPACITY + 1
     assert weak_server.max_concurrent_downloads <= 16
     # Of six places, more than four are used all the time.
@@ -102,10 +102,10 @@ async def test_a_client_that_is_allowed_64_settles_near_what_the_server_bears(
 
 
 async def test_it_beats_a_fixed_64(weak_server: OmarServer, config: OmarConfig, tmp_path: Path) -> None:
-    """A client that always has 64 under way loses many of the files, as an outage is what it makes of the server."""
+    """A client that always has 64 under way loses most of the files, as an outage is what it makes of the server."""
     async with opened(config, Fixed(64)) as client:
         report = await fetch_all(client, tmp_path)
-    assert len(report.failures) > FILES / 4
+    assert len(report.failures) > FILES / 2
 
 
 async def test_it_beats_a_fixed_2(weak_server: OmarServer, config: OmarConfig, tmp_path: Path) -> None:
