@@ -28,10 +28,14 @@ def number(*, above: float | None = None, at_least: float = 0.0, optional: bool 
 
 def whole_number(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Ask for a whole number of at least 1."""
+    check_whole(f"{type(instance).__name__}.{attribute.name}", value)
+
+
+def check_whole(name: str, value: object) -> int:
+    """Give a whole number of at least 1, which it has to be."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(
-            f"{type(instance).__name__}.{attribute.name} must be a whole number of at least 1, not {value!r:.40}"
-        )
+        raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r:.40}")
+    return value
 
 
 def raise_or_collect(errors: object) -> None:

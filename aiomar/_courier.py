@@ -47,7 +47,7 @@ from aiomar.submissions import (
     judge_upload,
     unknown,
 )
-from aiomar.transfer import Event, SubmissionNotRecorded, UploadRetrying
+from aiomar.transfer import Event, InDoubt, SubmissionNotRecorded, UploadRetrying
 from aiomar.transport import Trace, Transport
 
 _log = logging.getLogger("aiomar")
@@ -182,7 +182,7 @@ class Courier:
             )
         if isinstance(result, ReceiptFacts):
             return result
-        case.not_taken = not isinstance(result, OutcomeUnknownError | ReceiptMismatchError)
+        case.not_taken = not isinstance(result, InDoubt)
         raise result
 
     def _intend(self, case: Case) -> None:
@@ -237,7 +237,7 @@ class Courier:
         final = error
         if case.in_doubt and not isinstance(error, OutcomeUnknownError):
             final = self._in_doubt(case, error)
-        if isinstance(final, OutcomeUnknownError | ReceiptMismatchError):
+        if isinstance(final, InDoubt):
             self._keep_answer(case, final)
         self._record(case, ending_of(final, not_taken=case.not_taken))
         if isinstance(final, OmarError):
@@ -255,7 +255,7 @@ class Courier:
         facts |= fragments_of(bytes(case.page), case.submission)
         return unknown(case.submission, case.trace.phase, cause, facts)
 
-    def _keep_answer(self, case: Case, error: OutcomeUnknownError | ReceiptMismatchError) -> None:
+    def _keep_answer(self, case: Case, error: InDoubt) -> None:
         """Add to an error's facts when it was, and where the answer's page is kept for people to look at."""
         ledger_id = case.submission.ledger_id
         error.facts |= {"started": case.started.isoformat(), "ended": self.now().isoformat()}

@@ -14,12 +14,13 @@ from aiomar._operations import Operations
 from aiomar._threads import Threads
 from aiomar._types import PathLike
 from aiomar._upload_turn import UploadTurn
-from aiomar.errors import OmarError, OutcomeUnknownError, ReceiptMismatchError, UploadBlockedError, UsageError
+from aiomar.errors import OmarError, OutcomeUnknownError, UploadBlockedError, UsageError
 from aiomar.protocol import UploadLimits, UploadReceipt
 from aiomar.submissions import Ledger, Submission, SubmissionState, read_source
 from aiomar.transfer import (
     Event,
     FailedUpload,
+    InDoubt,
     UploadFailed,
     UploadFinished,
     UploadReport,
@@ -105,7 +106,7 @@ class Uploader:
                 receipts.append(await self.upload(source, None, resend=resend))
             except OmarError as error:
                 failures.append(FailedUpload(source, error))
-                if isinstance(error, OutcomeUnknownError | ReceiptMismatchError):
+                if isinstance(error, InDoubt):
                     break
         return UploadReport(tuple(receipts), tuple(failures), tuple(waiting))
 

@@ -15,11 +15,10 @@ from aiomar.errors import (
     ExchangeError,
     Hint,
     OmarError,
-    OutcomeUnknownError,
-    ReceiptMismatchError,
     StatusError,
     UploadBlockedError,
 )
+from aiomar.transfer import InDoubt
 
 _FIRST, _LONGEST = 5.0, 300.0
 """Seconds between attempts while something is away."""
@@ -48,7 +47,7 @@ class Patience:
         Raises:
             OmarError: the same, if it will not mend itself.
         """
-        is_look = isinstance(error, OutcomeUnknownError | ReceiptMismatchError | UploadBlockedError)
+        is_look = isinstance(error, InDoubt | UploadBlockedError)
         if not is_look and not self._may_pass(error):
             raise error
         wait = min(self._pause, _LONGEST_LOOK) if is_look else self._pause

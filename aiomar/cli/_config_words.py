@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from aiomar import __version__
 from aiomar.cli._config_facts import Facts, Place
 from aiomar.cli._tables import Column, drawn
 
@@ -103,7 +104,7 @@ def verdict(facts: Facts) -> Iterator[str]:
 def versions() -> list[str]:
     """Give what a report of a bug should have."""
     return [
-        f"aiomar {version('aiomar')}",
+        f"aiomar {__version__}",
         f"{platform.python_implementation()} {platform.python_version()} on {platform.platform()}",
         ssl.OPENSSL_VERSION,
         *(f"{part} {number}" for part in _PARTS if (number := _version(part))),

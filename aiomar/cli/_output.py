@@ -35,9 +35,10 @@ from aiomar import (
     UploadStarted,
     UploadStopped,
 )
-from aiomar.cli._codes import UNEXPECTED, UNKNOWN, code_for
+from aiomar.cli._codes import UNEXPECTED
 from aiomar.cli._json import error_to_dict, event_to_dict
 from aiomar.cli._options import Display
+from aiomar.transfer import InDoubt
 
 _MOST_FAILURES = 10
 """Failed downloads that get a line each; beyond them only their number is told (with --json, all are)."""
@@ -243,7 +244,7 @@ def uploads_in_short(report: UploadReport, *, done: str, held: str) -> str:
         held: what those are called that were not tried.
     """
     taken, failed, left = len(report.receipts), len(report.failures), len(report.not_sent)
-    doubt = sum(code_for(failure.error) == UNKNOWN for failure in report.failures)
+    doubt = sum(isinstance(failure.error, InDoubt) for failure in report.failures)
     ends = ((failed - doubt, "not"), (doubt, "unknown"), (left, held))
     rest = "".join(f", {number:,} {what}" for number, what in ends if number)
     return f"{taken:,} of {count(taken + failed + left, 'file')} {done}{rest}"

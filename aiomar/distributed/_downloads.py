@@ -20,14 +20,14 @@ from typing import Any, Literal
 import attrs
 from distributed import Client
 
-from aiomar._checks import raise_or_collect
+from aiomar._checks import check_whole, raise_or_collect
 from aiomar._types import PathLike
 from aiomar.distributed._cluster import Cluster, ClusterError
 from aiomar.distributed._errands import Errand, Fetched, Refused, fetch
 from aiomar.distributed._reference import ConfigReference, check_reference
 from aiomar.distributed._report import DistributedReport, Tally
 from aiomar.distributed._shards import Backlog, Bundle
-from aiomar.errors import ConfigError, DestinationError, ExchangeError, Hint
+from aiomar.errors import DestinationError, ExchangeError, Hint
 from aiomar.protocol import FileFormat, Span, TimeType
 from aiomar.transfer import Job, Plan, RangeRequest, Selections
 
@@ -109,7 +109,7 @@ async def download_range(
         cluster=Cluster(dask_client),
         request=request,
         into=_absolute(into),
-        most=_whole(concurrency),
+        most=check_whole("concurrency", concurrency),
         progress=progress,
     )
     report = await drive.run(selections)
@@ -123,12 +123,6 @@ def _absolute(into: PathLike) -> str:
     if not Path(place).is_absolute():
         raise DestinationError(f"{place!a:.200} is relative: give the whole path that it has on every worker")
     return place
-
-
-def _whole(concurrency: object) -> int:
-    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
-        raise ConfigError(f"concurrency must be a whole number of at least 1, not {concurrency!r:.40}")
-    return concurrency
 
 
 @attrs.define(kw_only=True)

@@ -28,16 +28,18 @@ class Backlog:
     """
 
     files_each: int
-    count: int = attrs.field(default=0, init=False)
-    """How many selections wait."""
     _waiting: dict[str, deque[Selection]] = attrs.field(factory=dict, init=False)
     _busy: set[str] = attrs.field(factory=set, init=False)
+
+    @property
+    def count(self) -> int:
+        """How many selections wait."""
+        return sum(map(len, self._waiting.values()))
 
     def add(self, selections: Iterable[Selection]) -> None:
         """Let selections wait."""
         for selection in selections:
             self._waiting.setdefault(shard_name(selection), deque()).append(selection)
-            self.count += 1
 
     def take(self, parts: int) -> Bundle | None:
         """Give the next bundle, of the fullest directories; `None` while all that waits is under way elsewhere.
@@ -57,7 +59,6 @@ class Backlog:
             if not size:
                 break
         self._busy |= bundle.keys()
-        self.count -= sum(map(len, bundle.values()))
         return bundle or None
 
     def end(self, bundle: Bundle, left: Collection[str] = ()) -> None:

@@ -28,7 +28,7 @@ _LONGEST_PAUSE = 0.5
 _DIGITS = 16
 
 
-def state_directory(config: OmarConfig) -> Path:
+def shared_directory(config: OmarConfig) -> Path:
     """Give the directory of records that all workers share.
 
     Raises:
@@ -46,10 +46,10 @@ def slots_directory(config: OmarConfig) -> Path:
     """Give the directory of the slots for the server of a configuration.
 
     Raises:
-        ConfigError: see `state_directory`.
+        ConfigError: see `shared_directory`.
     """
     origin = str(config.environment.download_origin)
-    return state_directory(config) / "slots" / hashlib.sha256(origin.encode()).hexdigest()[:_DIGITS]
+    return shared_directory(config) / "slots" / hashlib.sha256(origin.encode()).hexdigest()[:_DIGITS]
 
 
 @asynccontextmanager

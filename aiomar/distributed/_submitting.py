@@ -16,7 +16,7 @@ from aiomar._client import OmarClient
 from aiomar._config import OmarConfig
 from aiomar.distributed._errands import Refused
 from aiomar.distributed._reference import ConfigReference
-from aiomar.distributed._slots import state_directory
+from aiomar.distributed._slots import shared_directory
 from aiomar.errors import ConfigError, OmarError, OutcomeUnknownError, UploadBlockedError, UsageError
 from aiomar.protocol import UploadReceipt
 from aiomar.submissions import SubmissionRecord, Submissions, SubmissionState
@@ -62,7 +62,7 @@ def send(reference: ConfigReference, parcel: Parcel) -> UploadReceipt | Refused:
 
 def _resolved(reference: ConfigReference) -> OmarConfig:
     config = reference.resolve()
-    state_directory(config)
+    shared_directory(config)
     return config
 
 
@@ -101,7 +101,7 @@ def _is_first(config: OmarConfig, mark: str) -> bool:
     Raises:
         ConfigError: it cannot be left.
     """
-    folder = state_directory(config) / "resent"
+    folder = shared_directory(config) / "resent"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / mark).touch(mode=0o600, exist_ok=False)
@@ -122,7 +122,7 @@ def _told(record: SubmissionRecord) -> UploadReceipt:
         return record.receipt()
     raise OutcomeUnknownError(
         f"{record.name!a} was being sent when its worker ended, and may have been taken: it was not sent again; run "
-        f"'aiomar submissions confirm {record.id}'",
+        f"'aiomar submissions confirm {record.id} --meter …'",
         phase=record.phase or "request",
         facts={**record.facts, "name": record.name, "size": record.size, "sha256": record.sha256},
         ledger_id=record.id,

@@ -27,12 +27,11 @@ from aiomar.errors import (
     ConfigError,
     OmarError,
     OutcomeUnknownError,
-    ReceiptMismatchError,
     SourceError,
     UploadBlockedError,
 )
 from aiomar.protocol import UploadReceipt
-from aiomar.transfer import FailedUpload, UploadReport
+from aiomar.transfer import FailedUpload, InDoubt, UploadReport
 
 UPLOAD_RESOURCE = "aiomar-upload"
 """The resource that the one worker offers which may submit: ``dask worker … --resources "aiomar-upload=1"``."""
@@ -140,7 +139,7 @@ class _Run:
                 told.add(outcome.ledger_id)
                 continue
             bad.append(FailedUpload(path, outcome))
-            if isinstance(outcome, OutcomeUnknownError | ReceiptMismatchError):
+            if isinstance(outcome, InDoubt):
                 return UploadReport(tuple(receipts), tuple(bad), tuple(path for path, _ in good[number:]))
         return UploadReport(tuple(receipts), tuple(bad), ())
 

@@ -91,13 +91,7 @@ class Spans:
     # --- Ranges -------------------------------------------------------------------------------------------------------
 
     def _range_started(self, event: RangeStarted) -> None:
-        facts = {
-            **self._environment,
-            "aiomar.start": event.start.isoformat(),
-            "aiomar.end": event.end.isoformat(),
-            "aiomar.format": event.file_format.value,
-            "aiomar.time_type": event.time_type.value,
-        }
+        facts = {**self._environment, **_asked(event)}
         self._ranges[event.into] = self._tracer.start_span("aiomar range", attributes=facts)
 
     def _range_ended(self, event: RangeFinished | RangeStopped) -> None:
@@ -123,13 +117,7 @@ class Spans:
     # --- Files --------------------------------------------------------------------------------------------------------
 
     def _download_started(self, event: DownloadStarted) -> None:
-        facts = {
-            **self._download_side,
-            "aiomar.start": event.start.isoformat(),
-            "aiomar.end": event.end.isoformat(),
-            "aiomar.format": event.file_format.value,
-            "aiomar.time_type": event.time_type.value,
-        }
+        facts = {**self._download_side, **_asked(event)}
         if self._identifiers:
             kind = event.selection.kind
             facts |= {"aiomar.selection.kind": kind, "aiomar.selection.id": event.selection.id}
@@ -251,6 +239,15 @@ class Spans:
         SubmissionNotRecorded: lambda self, event: self._happened(
             "aiomar.not_recorded", {"aiomar.outcome": event.state}
         ),
+    }
+
+
+def _asked(event: RangeStarted | DownloadStarted) -> dict[str, str]:
+    return {
+        "aiomar.start": event.start.isoformat(),
+        "aiomar.end": event.end.isoformat(),
+        "aiomar.format": event.file_format.value,
+        "aiomar.time_type": event.time_type.value,
     }
 
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import attrs
 
-from aiomar.errors import OmarError, OutcomeUnknownError, PartialDownloadError, PartialUploadError
+from aiomar.errors import (
+    OmarError,
+    OutcomeUnknownError,
+    PartialDownloadError,
+    PartialUploadError,
+    ReceiptMismatchError,
+)
 from aiomar.protocol import FileFormat, Selection, TimeType, UploadReceipt
 
 Completeness = Literal["length", "chunked", "content", "unverified"]
 """What proves that a body is whole: its announced length, its chunks, its content, or nothing."""
+InDoubt: TypeAlias = OutcomeUnknownError | ReceiptMismatchError
+"""How an upload ends whose file may have been taken: somebody has to find out before it, or another one, is sent."""
 
 
 def _count(values: Sequence[object]) -> str:
@@ -148,7 +156,7 @@ class UploadReport:
         """
         if not self.failures and not self.not_sent:
             return
-        unknown = sum(isinstance(failure.error, OutcomeUnknownError) for failure in self.failures)
+        unknown = sum(isinstance(failure.error, InDoubt) for failure in self.failures)
         first = self.failures[0].error if self.failures else None
         raise PartialUploadError(
             f"{len(self.receipts)} files were accepted, {len(self.failures) - unknown} failed, {unknown} ended unknown "

@@ -136,18 +136,12 @@ class Pool(aiohttp.TCPConnector):
         if kwargs.get("ssl"):
             kwargs.setdefault("ssl_handshake_timeout", self._connect_seconds)
         make, *rest = args
-        made: list[ResponseHandler] = []
-
-        def note() -> ResponseHandler:
-            made.append(make())
-            return made[-1]
-
+        protocol: ResponseHandler = make()
         try:
-            return await super()._wrap_create_connection(note, *rest, **kwargs)
+            return await super()._wrap_create_connection(lambda: protocol, *rest, **kwargs)
         except BaseException:
-            for protocol in made:
-                self._keep(protocol)
-                protocol.abort()
+            self._keep(protocol)
+            protocol.abort()
             raise
 
     async def _start_tls_connection(

@@ -137,6 +137,8 @@ async def test_an_unknown_outcome_stops_the_rest(
     assert list(report.receipts) == []
     assert list(report.not_sent) == [second, third]
     assert sent(omar_server, "upload") == 2
+    with pytest.raises(PartialUploadError, match=r"^0 files were accepted, 0 failed, 1 ended unknown and 2 were not"):
+        report.raise_for_failures()
 
 
 async def test_a_dead_session_between_two_files(
